@@ -1,0 +1,44 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Everything runs in .venv, nothing is global.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: help demo test unit lint faults bench lock clean
+
+help:           ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stadtfunk needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: $(STAMP)  ## the whole thing with a simulated city, on embedded parts
+	$(BIN)/stadtfunk demo $(ARGS)
+
+test: $(STAMP)  ## all checks and tests
+	./.ci/test
+
+unit: $(STAMP)  ## tests that need no service, in seconds
+	$(BIN)/pytest tests/unit
+
+lint: $(STAMP)  ## formatting, types, room contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+faults: $(STAMP) ## the whole fault suite (long)
+	$(BIN)/pytest tests/faults
+
+bench: $(STAMP) ## the numbers: prints a table, writes build/bench.json
+	$(BIN)/python -m benchmarks
+
+lock:           ## renew requirements.lock from pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
+clean:          ## remove what builds and demos made
+	rm -rf build var .pytest_cache .mypy_cache .ruff_cache

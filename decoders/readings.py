@@ -1,0 +1,261 @@
+"""Reading kinds: one frozen pydantic model = one table. The models are the single source of columns, units,
+rollups, panels and APIs. Adding a field adds a column; adding a kind adds a table.
+
+A fault code in a payload becomes None plus a `QualityFlag`, never a number.
+"""
+
+from datetime import datetime
+from enum import IntFlag, StrEnum
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from decoders.quantities import Nature, Quantity
+from decoders.uplink import Privacy, Uplink
+
+
+class QualityFlag(IntFlag):
+    """What is known about a reading's trustworthiness; stored as a bit set."""
+
+    SENSOR_FAULT = 1
+    OUT_OF_RANGE = 2
+    FROZEN = 4
+    CLOCK = 8
+    STARTUP = 16
+    METER_ERROR = 32
+    ESTIMATED = 64
+    HISTORY = 128
+    """From a datalog or retransmission inside a later uplink."""
+    NO_SENSOR = 256
+    """The probe is not connected: nothing was measured."""
+
+
+class Reading(BaseModel):
+    """The common part of every reading.
+
+    Attributes:
+        device: DevEUI of the transmitting device.
+        subject: meter or probe id inside the payload; empty for the device itself.
+        channel: probe or register number, 0 by default.
+        observed_at: time of the measurement (UTC, whole seconds).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    privacy: ClassVar[Privacy] = Privacy.PUBLIC
+
+    device: str
+    subject: str = ""
+    channel: int = 0
+    observed_at: datetime
+    flags: QualityFlag = QualityFlag(0)
+
+    @classmethod
+    def of(
+        cls,
+        uplink: Uplink,
+        *,
+        observed_at: datetime | None = None,
+        flags: QualityFlag = QualityFlag(0),
+        subject: str = "",
+        channel: int = 0,
+        **values: object,
+    ) -> Self:
+        """Build a reading of `uplink`'s device; the one door through which values pass.
+
+        An implausible or non-finite value becomes None with OUT_OF_RANGE. Without `observed_at` the reading
+        takes the uplink's best credible time, rounded to the second.
+
+        Raises:
+            pydantic.ValidationError: an unknown field or a value of the wrong type.
+        """
+        known = quantities(cls)
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and name in known and not known[name].plausible(value):
+                values[name] = None
+                flags |= QualityFlag.OUT_OF_RANGE
+        at = whole_second(uplink.observed_at if observed_at is None else observed_at)
+        return cls(device=uplink.dev_eui, subject=subject, channel=channel, observed_at=at, flags=flags, **values)
+
+
+def whole_second(at: datetime) -> datetime:
+    """`at` rounded down to the second, so that a datalog's repeat meets the live reading's key."""
+    return at.replace(microsecond=0)
+
+
+_QUANTITIES: dict[type[Reading], dict[str, Quantity]] = {}
+
+
+def quantities(kind: type[Reading]) -> dict[str, Quantity]:
+    """The kind's measured fields in order of definition, with their metadata."""
+    known = _QUANTITIES.get(kind)
+    if known is None:
+        known = {
+            name: metadata
+            for name, field in kind.model_fields.items()
+            for metadata in field.metadata
+            if isinstance(metadata, Quantity)
+        }
+        _QUANTITIES[kind] = known
+    return known
+
+
+class BayEvent(StrEnum):
+    """Why a parking sensor spoke; only a change or a heartbeat is a sighting."""
+
+    CHANGE = "change"
+    HEARTBEAT = "heartbeat"
+    STARTUP = "startup"
+
+
+class TreeMoisture(Reading):
+    """Soil at a tree: one reading per probe (channel 0 = the uppermost)."""
+
+    kind = "tree_moisture"
+    title = "Baumfeuchte"
+
+    soil_moisture: Annotated[
+        float | None, Quantity("%{vol}", "volumetric water content of the soil", "Bodenfeuchte", low=-10, high=100)
+    ] = None
+    soil_tension: Annotated[
+        float | None, Quantity("kPa", "soil water tension (positive)", "Saugspannung", low=0, high=100_000)
+    ] = None
+    soil_temperature: Annotated[
+        float | None, Quantity("Cel", "soil temperature at the probe", "Bodentemperatur", low=-40, high=80)
+    ] = None
+    conductivity: Annotated[
+        float | None, Quantity("uS/cm", "electrical conductivity of the soil", "Leitfähigkeit", low=0, high=30_000)
+    ] = None
+    permittivity: Annotated[
+        float | None, Quantity("1", "relative dielectric permittivity", "Permittivität", low=0, high=100)
+    ] = None
+    air_temperature: Annotated[
+        float | None, Quantity("Cel", "temperature of an external probe", "Außenfühler", low=-55, high=125)
+    ] = None
+
+
+class HeatMeter(Reading):
+    """A heat meter's registers at one time; `subject` is the meter's own serial number."""
+
+    kind = "heat_meter"
+    title = "Wärmezähler"
+    privacy = Privacy.HOUSEHOLD
+
+    energy: Annotated[
+        float | None, Quantity("kWh", "accumulated heat energy", "Wärmemenge", Nature.COUNTER, low=0, high=1e9)
+    ] = None
+    volume: Annotated[
+        float | None,
+        Quantity("m3", "accumulated volume of the heat carrier", "Volumen", Nature.COUNTER, low=0, high=1e9),
+    ] = None
+    power: Annotated[float | None, Quantity("kW", "thermal power", "Leistung", low=-100_000, high=100_000)] = None
+    flow: Annotated[float | None, Quantity("m3/h", "volume flow", "Durchfluss", low=-10_000, high=10_000)] = None
+    flow_temperature: Annotated[
+        float | None, Quantity("Cel", "supply (flow) temperature", "Vorlauf", low=-20, high=200)
+    ] = None
+    return_temperature: Annotated[
+        float | None, Quantity("Cel", "return temperature", "Rücklauf", low=-20, high=200)
+    ] = None
+    temperature_difference: Annotated[
+        float | None, Quantity("K", "supply minus return temperature", "Spreizung", low=-200, high=200)
+    ] = None
+    cooling_energy: Annotated[
+        float | None, Quantity("kWh", "accumulated cooling energy", "Kältemenge", Nature.COUNTER, low=0, high=1e9)
+    ] = None
+    energy_tariff_1: Annotated[
+        float | None,
+        Quantity("kWh", "accumulated energy of tariff register 1", "Tarif 1", Nature.COUNTER, low=0, high=1e9),
+    ] = None
+    energy_tariff_2: Annotated[
+        float | None,
+        Quantity("kWh", "accumulated energy of tariff register 2", "Tarif 2", Nature.COUNTER, low=0, high=1e9),
+    ] = None
+    energy_tariff_3: Annotated[
+        float | None,
+        Quantity("kWh", "accumulated energy of tariff register 3", "Tarif 3", Nature.COUNTER, low=0, high=1e9),
+    ] = None
+    energy_due_date: Annotated[
+        float | None,
+        Quantity(
+            "kWh",
+            "energy at the last due date or midnight (storage 1)",
+            "Stichtagswert",
+            Nature.COUNTER,
+            low=0,
+            high=1e9,
+        ),
+    ] = None
+    error_code: Annotated[
+        int | None, Quantity("", "the meter's own error or info bits, as sent", "Fehlercode", Nature.STATE)
+    ] = None
+    meter_time: Annotated[datetime | None, Quantity("", "the meter's own clock", "Zählerzeit", Nature.STATE)] = None
+
+
+class ParkingBay(Reading):
+    """One parking bay: occupied or not, and why the sensor spoke."""
+
+    kind = "parking_bay"
+    title = "Stellplatz"
+
+    occupied: Annotated[bool | None, Quantity("", "a vehicle stands over the sensor", "Belegt", Nature.STATE)] = None
+    event: Annotated[
+        BayEvent | None, Quantity("", "why the sensor spoke: change, heartbeat or startup", "Anlass", Nature.STATE)
+    ] = None
+    previous_duration: Annotated[
+        float | None,
+        Quantity(
+            "min", "how long the previous state lasted, as the sensor says", "Dauer zuvor", low=0, high=10_000_000
+        ),
+    ] = None
+
+
+class PeopleCount(Reading):
+    """People who passed a counting line since the last reading or since start (counters)."""
+
+    kind = "people_count"
+    title = "Personenzählung"
+
+    entered: Annotated[
+        int | None,
+        Quantity("{person}", "people counted in direction A since start", "Eintritte", Nature.COUNTER, low=0),
+    ] = None
+    left: Annotated[
+        int | None,
+        Quantity("{person}", "people counted in direction B since start", "Austritte", Nature.COUNTER, low=0),
+    ] = None
+    entered_period: Annotated[
+        int | None, Quantity("{person}", "people in direction A in the reporting period", "Eintritte je Periode", low=0)
+    ] = None
+    left_period: Annotated[
+        int | None, Quantity("{person}", "people in direction B in the reporting period", "Austritte je Periode", low=0)
+    ] = None
+    present: Annotated[int | None, Quantity("{person}", "people in the area now", "Anwesende", low=0)] = None
+
+
+class DeviceHealth(Reading):
+    """The device itself: battery, link margin, temperature inside, firmware."""
+
+    kind = "device_health"
+    title = "Gerätezustand"
+
+    battery_voltage: Annotated[float | None, Quantity("V", "battery voltage", "Batteriespannung", low=0, high=60)] = (
+        None
+    )
+    battery_level: Annotated[float | None, Quantity("%", "battery level", "Batteriestand", low=0, high=100)] = None
+    external_power: Annotated[
+        bool | None, Quantity("", "the device runs on external power", "Netzbetrieb", Nature.STATE)
+    ] = None
+    link_margin: Annotated[
+        float | None,
+        Quantity("dB", "demodulation margin of the last downlink status answer", "Funkreserve", low=-32, high=31),
+    ] = None
+    device_temperature: Annotated[
+        float | None, Quantity("Cel", "temperature inside the device", "Gerätetemperatur", low=-60, high=120)
+    ] = None
+    firmware: Annotated[str | None, Quantity("", "firmware version", "Firmware", Nature.STATE)] = None
+    reset_cause: Annotated[str | None, Quantity("", "why the device restarted", "Neustartgrund", Nature.STATE)] = None
+
+
+KINDS: tuple[type[Reading], ...] = (TreeMoisture, HeatMeter, ParkingBay, PeopleCount, DeviceHealth)

@@ -1,0 +1,45 @@
+"""What a database error asks for, decided by SQLSTATE and never by a message text."""
+
+from enum import StrEnum
+
+import psycopg
+
+
+class Action(StrEnum):
+    """RETRY: the same batch again. ISOLATE: bisect to the bad row. FATAL: stop and tell the operator."""
+
+    RETRY = "retry"
+    ISOLATE = "isolate"
+    FATAL = "fatal"
+
+
+class Retryable(Exception):
+    """The database could not take the batch now; it may take the same batch later."""
+
+
+class Fatal(Exception):
+    """The database will never take the batch until somebody changes schema, rights or configuration."""
+
+
+_ISOLATE_CLASSES = ("22", "23")
+_ISOLATE_STATES = ("54001",)
+_FATAL_CLASSES = ("42", "28", "3D")
+
+
+def action_for(error: BaseException) -> Action:
+    """The action that `error` asks for; unknown states mean RETRY, so that nothing is dropped."""
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return _action_without_state(error)
+    if state in _ISOLATE_STATES or state.startswith(_ISOLATE_CLASSES):
+        return Action.ISOLATE
+    if state.startswith(_FATAL_CLASSES):
+        return Action.FATAL
+    return Action.RETRY
+
+
+def _action_without_state(error: BaseException) -> Action:
+    """psycopg raises DataError and Python UnicodeEncodeError before anything is sent: bad data."""
+    if isinstance(error, (psycopg.DataError, UnicodeEncodeError, OverflowError)):
+        return Action.ISOLATE
+    return Action.RETRY
