@@ -1,0 +1,150 @@
+"""The webhook receiver: who may post, what is refused, and what each answer promises."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from portal.app import create_app
+from portal.settings import MAX_BODY_BYTES, HttpSettings
+from tests.unit.portal.doubles import FixedHealth, RecordingSink, unavailable
+
+TOKEN = "canary-token-0123456789"
+SETTINGS = HttpSettings.model_validate(
+    {
+        "webhooks": {"ttn-mainz": {"token": TOKEN}, "chirpstack": {"token": TOKEN, "header": "X-Stadtfunk-Token"}},
+        "submit_seconds": 0.05,
+    }
+)
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+JSON = {"Content-Type": "application/json"}
+BODY = b'{"end_device_ids": {}}'
+
+
+def post(path, *, headers, content=BODY, sink=None):
+    app = create_app(FixedHealth([]), CollectorRegistry(), sink or RecordingSink(), SETTINGS)
+
+    async def send():
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://portal") as client:
+            return await client.post(path, headers=headers, content=content)
+
+    return asyncio.run(send())
+
+
+def test_a_tts_message_reaches_the_sink_unchanged():
+    sink, before = RecordingSink(), datetime.now(UTC)
+    answer = post("/webhooks/ttn-mainz/up", headers=BEARER | JSON, sink=sink)
+    assert answer.status_code == 200
+    [(source, topic, payload, received_at)] = sink.submitted
+    assert (source, topic, payload) == ("ttn-mainz", "webhooks/ttn-mainz/up", BODY)
+    assert before <= received_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("path", "topic"),
+    [
+        ("/webhooks/ttn-mainz", "webhooks/ttn-mainz"),
+        ("/webhooks/ttn-mainz/down/ack", "webhooks/ttn-mainz/down/ack"),
+        ("/webhooks/ttn-mainz?event=up", "webhooks/ttn-mainz/up"),
+    ],
+)
+def test_the_event_comes_from_path_or_query(path, topic):
+    sink = RecordingSink()
+    assert post(path, headers=BEARER | JSON, sink=sink).status_code == 200
+    assert sink.submitted[0][1] == topic
+
+
+def test_a_configured_header_carries_the_token():
+    sink = RecordingSink()
+    answer = post("/webhooks/chirpstack?event=up", headers={"X-Stadtfunk-Token": TOKEN} | JSON, sink=sink)
+    assert answer.status_code == 200
+    assert len(sink.submitted) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/webhooks/ttn-mainz", {}),
+        ("/webhooks/ttn-mainz", {"Authorization": "Bearer "}),
+        ("/webhooks/ttn-mainz", {"Authorization": f"Bearer {TOKEN}x"}),
+        ("/webhooks/ttn-mainz", {"Authorization": TOKEN}),
+        ("/webhooks/ttn-mainz", {"Authorization": f"Basic {TOKEN}"}),
+        ("/webhooks/ttn-mainz", {"X-Stadtfunk-Token": TOKEN}),
+        ("/webhooks/ttn-mainz", {"Authorization": b"Bearer \xfc\xff"}),
+        ("/webhooks/chirpstack", BEARER),
+        ("/webhooks/unknown", BEARER),
+        ("/webhooks/unknown", {"Authorization": "Bearer " + "0" * 32}),
+    ],
+)
+def test_without_the_right_token_nothing_is_taken(path, headers):
+    sink = RecordingSink()
+    assert post(path, headers=headers | JSON, sink=sink).status_code == 401
+    assert sink.submitted == []
+
+
+def test_a_body_at_the_cap_is_taken_and_one_byte_more_is_not():
+    sink = RecordingSink()
+    assert (
+        post("/webhooks/ttn-mainz", headers=BEARER | JSON, content=b" " * MAX_BODY_BYTES, sink=sink).status_code == 200
+    )
+    too_big = post("/webhooks/ttn-mainz", headers=BEARER | JSON, content=b" " * (MAX_BODY_BYTES + 1), sink=sink)
+    assert too_big.status_code == 413
+    assert len(sink.submitted) == 1
+
+
+def test_a_chunked_body_without_length_meets_the_same_cap():
+    async def chunks():
+        for _ in range(9):
+            yield b" " * 8192
+
+    sink = RecordingSink()
+    assert post("/webhooks/ttn-mainz", headers=BEARER | JSON, content=chunks(), sink=sink).status_code == 413
+    assert sink.submitted == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/webhooks/ttn-mainz", {}, 415),
+        ("/webhooks/ttn-mainz", {"Content-Type": "text/plain"}, 415),
+        ("/webhooks/ttn-mainz", {"Content-Type": "application/octet-stream"}, 415),
+        ("/webhooks/ttn-mainz?event=up", {"Content-Type": "application/octet-stream"}, 200),
+        ("/webhooks/ttn-mainz", {"Content-Type": "application/json; charset=utf-8"}, 200),
+        ("/webhooks/ttn-mainz", JSON | {"Content-Encoding": "gzip"}, 415),
+        ("/webhooks/ttn-mainz?event=../../x", JSON, 404),
+        ("/webhooks/ttn-mainz?event=UP%0Ainjected", JSON, 404),
+    ],
+)
+def test_only_known_media_types_and_events_are_taken(path, headers, status):
+    assert post(path, headers=BEARER | headers).status_code == status
+
+
+def test_unavailable_asks_the_sender_to_come_again():
+    answer = post("/webhooks/ttn-mainz", headers=BEARER | JSON, sink=RecordingSink(unavailable))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert answer.json() == {"error": "spool_full"}
+
+
+def test_a_commit_that_takes_too_long_is_never_answered_with_200():
+    answer = post("/webhooks/ttn-mainz", headers=BEARER | JSON, sink=RecordingSink(asyncio.Event().wait))
+    assert (answer.status_code, answer.json()) == (503, {"error": "commit_too_slow"})
+    assert "retry-after" in answer.headers
+
+
+def test_no_token_appears_in_logs(caplog):
+    post("/webhooks/ttn-mainz", headers={"Authorization": f"Bearer {TOKEN}x"} | JSON)
+    post("/webhooks/ttn-mainz", headers=BEARER | JSON, sink=RecordingSink(unavailable))
+    assert "webhook_refused" in caplog.text
+    assert "webhook_deferred" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "webhooks", [{"x": {"token": "short"}}, {"Bad Name": {"token": TOKEN}}, {"x": {"token": TOKEN, "header": "a b"}}]
+)
+def test_unsafe_webhook_settings_are_refused(webhooks):
+    with pytest.raises(ValidationError):
+        HttpSettings.model_validate({"webhooks": webhooks})
