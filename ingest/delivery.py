@@ -43,6 +43,9 @@ class LinkState:
     session_present: bool = False
     reconnects: int = 0
     sessions_lost: int = 0
+    """How often the broker had forgotten our session, and with it what it had queued for us."""
+    malformed: int = 0
+    """Connections that ended because the broker sent what is not MQTT."""
     stale_acks: int = 0
     received: int = 0
     received_qos0: int = 0
@@ -52,9 +55,19 @@ class LinkState:
     broker_dropped: int | None = None
     """`$SYS/broker/publish/messages/dropped` as last seen; None when the broker does not tell."""
     last_error: str = ""
+    """Why the source is not connected or not subscribed; empty while it is."""
     last_message_at: datetime | None = None
+    canary: bool | None = None
+    """Whether the last canary came back; None before the first, and where none may be published."""
+    lossy: bool = False
+    """Uplinks of this source can be lost, or were lost lately; `problems` says why."""
     problems: list[str] = field(default_factory=list)
     """Sentences for the operator: what is wrong and which line to change where."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages can arrive, as far as it is known."""
+        return self.connected and self.subscribed and self.canary is not False
 
 
 class Subscription(Protocol):
@@ -65,17 +78,27 @@ class Subscription(Protocol):
     state: LinkState
 
     async def run(self) -> None:
-        """Connect, subscribe, reconnect with jittered back-off until cancelled."""
+        """Connect, subscribe, reconnect with jittered back-off; returns after `close()`."""
 
     def batches(self) -> AsyncIterator[list[Delivery]]:
-        """Everything that has arrived since the last call, in order; waits while nothing has."""
+        """Everything that has arrived since the last call, in order; waits while nothing has.
+
+        Ends after `stop_reading()` when all that had arrived is handed out, and at `close()`.
+        """
         ...
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge after the commit, in order of receipt; acks of an older epoch are dropped."""
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
-        """Publish on the same connection (the canary)."""
+        """Publish on the same connection (the canary).
+
+        Raises:
+            ConnectionError: not connected, refused, or not acknowledged in time.
+        """
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the broker; acks still go out. The first step of an orderly end."""
 
     async def close(self) -> None:
         """Stop reading, flush pending acks, disconnect keeping the session."""
