@@ -1,0 +1,213 @@
+"""Every metric of the ingest, in one class on one registry.
+
+Updates come once per batch, never once per message: what a batch changed is in its `WriteResult`. States that
+others keep (links, spool, pipeline) are read at scrape time. Labels are bounded: source, reason, kind, decoder;
+never a device.
+"""
+
+import asyncio
+import platform
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector
+
+from decoders.errors import RejectReason
+from decoders.readings import KINDS
+from decoders.uplink import Uplink
+from ingest.histogram import BulkHistogram
+from ingest.link_metrics import LinkCollector, Links
+from storage.batch import Record, WriteResult
+
+_DECODE_BUCKETS = (5e-6, 1e-5, 2e-5, 4e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0)
+_SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+_COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
+_LAG_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0)
+_LOOP_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_LOOP_PERIOD_SECONDS = 1.0
+
+
+class Metrics:
+    """The counters, histograms and gauges of one process.
+
+    Args:
+        registry: where they are registered; one `Metrics` per registry.
+        version: the program's version, shown in `stadtfunk_build_info`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, version: str = "") -> None:
+        self.registry = registry
+        self._received = self._counter(
+            "received_messages", "Messages taken from sources, redeliveries included.", "source"
+        )
+        self._stored = self._counter("stored_uplinks", "Uplinks that were new in the database.", "source")
+        self._events = self._counter(
+            "stored_events", "Joins, status and other device or gateway events stored.", "source"
+        )
+        self._readings = self._counter("stored_readings", "Readings that were new in the database.", "kind")
+        self._duplicates = self._counter("duplicate_uplinks", "Uplinks that were stored before.", "source")
+        self._rejected = self._counter("rejected_messages", "Messages kept raw with their reason.", "source", "reason")
+        self._quarantined = self._counter("quarantined_rows", "Rows that the database alone refused.", "source")
+        self._gaps = self._counter("missing_frames", "Frames that the frame counters say are missing.", "source")
+        self._gaps_filled = self._counter("missing_frames_filled", "Missing frames that came late after all.", "source")
+        self._decoded = self._counter(
+            "decoded_uplinks", "Uplinks by decoder and what became of them.", "decoder", "outcome"
+        )
+        self._spooled = self._counter(
+            "spooled_messages", "Messages put into the spool, the database being away.", "source"
+        )
+        self._drained = self._counter("drained_messages", "Messages moved from the spool to the database.")
+        self._retries = self._counter("commit_retries", "Attempts to write a batch that failed and are repeated.")
+
+        self.decode_seconds = self._histogram(
+            "decode_seconds", "Time to parse and decode one message.", _DECODE_BUCKETS
+        )
+        self.batch_messages = self._histogram("batch_messages", "Messages per committed batch.", _SIZE_BUCKETS)
+        self.commit_seconds = self._histogram("commit_seconds", "Time to write and commit one batch.", _COMMIT_BUCKETS)
+        self.commit_lag_seconds = self._histogram(
+            "commit_lag_seconds", "Network server's time of a live uplink to its commit.", _LAG_BUCKETS
+        )
+        self.event_loop_lag_seconds = self._histogram(
+            "event_loop_lag_seconds", "Delay of a timer that is due every second.", _LOOP_BUCKETS
+        )
+
+        self._database_up = self._gauge("database_up", "1 while the database takes batches.")
+        self._spool_messages = self._gauge("spool_messages", "Messages in the spool.")
+        self._spool_bytes = self._gauge("spool_bytes", "Size of the messages in the spool.")
+        self._spool_oldest = self._gauge(
+            "spool_oldest_seconds", "Age of the oldest message in the spool; 0 when empty."
+        )
+        self._unstored_oldest = self._gauge(
+            "unstored_oldest_seconds",
+            "Age of the oldest message that is not in the database yet; 0 when there is none.",
+        )
+        build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
+        build.labels(version, platform.python_version()).set(1)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        for kind in KINDS:
+            self._readings.labels(kind.kind)
+        self._per_source = (
+            self._received,
+            self._stored,
+            self._events,
+            self._duplicates,
+            self._quarantined,
+            self._gaps,
+            self._gaps_filled,
+            self._spooled,
+        )
+
+    def watch_links(self, links: Links) -> None:
+        """Show the links of `links()` from now on."""
+        for source in links():
+            self.add_source(source)
+        LinkCollector(links, registry=self.registry)
+
+    def add_source(self, source: str) -> None:
+        """Start the source's counters at zero, so that a first increase is an increase."""
+        for counter in self._per_source:
+            counter.labels(source)
+        for reason in RejectReason:
+            self._rejected.labels(source, reason.value)
+
+    def watch_spool(
+        self, *, messages: Callable[[], int], size: Callable[[], int], oldest: Callable[[], datetime | None]
+    ) -> None:
+        """Read the spool's level at scrape time; the functions must be cheap."""
+        self._spool_messages.set_function(messages)
+        self._spool_bytes.set_function(size)
+        self._spool_oldest.set_function(lambda: _age(oldest()))
+
+    def watch_unstored(self, oldest: Callable[[], datetime | None]) -> None:
+        """Read the receive time of the oldest message that is not in the database at scrape time."""
+        self._unstored_oldest.set_function(lambda: _age(oldest()))
+
+    def received(self, source: str, messages: int) -> None:
+        """Messages were taken from a source."""
+        self._received.labels(source).inc(messages)
+
+    def decoded(self, messages: int, seconds: float) -> None:
+        """A batch was parsed and decoded; counts as `messages` observations of the mean."""
+        if messages:
+            self.decode_seconds.observe(seconds / messages, messages)
+
+    def committed(
+        self,
+        source: str,
+        records: Sequence[Record],
+        result: WriteResult,
+        *,
+        seconds: float,
+        live_at: datetime | None = None,
+    ) -> None:
+        """A batch is in the database.
+
+        Args:
+            seconds: how long writing and committing took.
+            live_at: time of the commit for live messages; None for replay and spool, whose lag means nothing.
+        """
+        self._stored.labels(source).inc(result.uplinks)
+        self._events.labels(source).inc(result.events)
+        self._duplicates.labels(source).inc(result.duplicates)
+        self._quarantined.labels(source).inc(result.quarantined)
+        self._gaps.labels(source).inc(max(0, result.gaps))
+        self._gaps_filled.labels(source).inc(result.gaps_filled)
+        for kind, count in result.readings.items():
+            self._readings.labels(kind).inc(count)
+        for reason, count in result.rejected.items():
+            self._rejected.labels(source, reason).inc(count)
+        uplinks = [record for record in records if isinstance(record.event, Uplink)]
+        outcomes = Tally((record.decoder, record.outcome) for record in uplinks)
+        for (decoder, outcome), count in outcomes.items():
+            self._decoded.labels(decoder, outcome.value).inc(count)
+        self._database_up.set(1)
+        self.commit_seconds.observe(seconds)
+        self.batch_messages.observe(len(records))
+        if live_at is not None:
+            self.commit_lag_seconds.observe_all(_lags(uplinks, live_at.timestamp()))
+
+    def spooled(self, source: str, messages: int) -> None:
+        """Messages went to the spool."""
+        self._spooled.labels(source).inc(messages)
+
+    def drained(self, messages: int) -> None:
+        """Messages left the spool for the database."""
+        self._drained.inc(messages)
+
+    def commit_failed(self) -> None:
+        """A write failed and will be repeated: the database is away."""
+        self._retries.inc()
+        self._database_up.set(0)
+
+    def database_up(self, up: bool) -> None:
+        """The database takes batches, or does not."""
+        self._database_up.set(up)
+
+    async def watch_event_loop(self) -> None:
+        """Measure the event loop's lag until cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + _LOOP_PERIOD_SECONDS
+            await asyncio.sleep(_LOOP_PERIOD_SECONDS)
+            self.event_loop_lag_seconds.observe(max(0.0, clock() - due))
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(f"stadtfunk_{name}", documentation, labels, registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str) -> Gauge:
+        return Gauge(f"stadtfunk_{name}", documentation, registry=self.registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...]) -> BulkHistogram:
+        return BulkHistogram(f"stadtfunk_{name}", documentation, buckets, registry=self.registry)
+
+
+def _lags(uplinks: Sequence[Record], committed_at: float) -> Iterator[float]:
+    for record in uplinks:
+        if isinstance(record.event, Uplink):
+            yield max(0.0, committed_at - record.event.ns_time.timestamp())
+
+
+def _age(at: datetime | None) -> float:
+    return 0.0 if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
