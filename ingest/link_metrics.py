@@ -15,11 +15,6 @@ Family = GaugeMetricFamily | CounterMetricFamily
 Reader = Callable[[LinkState], float | None]
 
 
-def is_lossy(link: LinkState) -> bool:
-    """True when messages are lost before they reach Stadtfunk: they arrive at QoS 0, or the broker dropped some."""
-    return link.received_qos0 > 0 or bool(link.broker_dropped)
-
-
 def _last_message(link: LinkState) -> float | None:
     return None if link.last_message_at is None else link.last_message_at.timestamp()
 
@@ -28,7 +23,16 @@ _GAUGES: tuple[tuple[str, str, Reader], ...] = (
     ("stadtfunk_source_connected", "1 while the source is connected to its broker.", lambda link: link.connected),
     ("stadtfunk_source_subscribed", "1 while the subscription is granted.", lambda link: link.subscribed),
     ("stadtfunk_source_paused", "1 while reading is paused to bound memory.", lambda link: link.paused),
-    ("stadtfunk_source_lossy", "1 when QoS 0 arrives or the broker dropped queued messages.", is_lossy),
+    (
+        "stadtfunk_source_canary",
+        "1 when the last canary came back; absent where none was sent.",
+        lambda link: link.canary,
+    ),
+    (
+        "stadtfunk_source_lossy",
+        "1 when uplinks can be lost before they arrive, or were lost lately; `status` says why.",
+        lambda link: link.lossy,
+    ),
     ("stadtfunk_source_problems", "Problems for the operator; `status` shows them.", lambda link: len(link.problems)),
     (
         "stadtfunk_source_buffered_messages",
@@ -53,6 +57,11 @@ _COUNTERS: tuple[tuple[str, str, Reader], ...] = (
         "stadtfunk_source_sessions_lost",
         "Connections that found their session gone: what the broker had queued is lost.",
         lambda link: link.sessions_lost,
+    ),
+    (
+        "stadtfunk_source_malformed",
+        "Connections that ended because the broker sent what is not MQTT.",
+        lambda link: link.malformed,
     ),
     (
         "stadtfunk_source_stale_acks",

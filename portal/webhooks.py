@@ -9,13 +9,15 @@ import hmac
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from portal.health import DeliverySink, Unavailable
-from portal.settings import HttpSettings, WebhookSettings
+from portal.settings import HttpSettings
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +25,30 @@ BODY_SECONDS = 10.0
 JSON = "application/json"
 PROTOBUF = "application/octet-stream"
 _EVENT = re.compile(r"[a-z][a-z_/]{0,39}")
-_NOBODY = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who may post: the header that carries the token, and the token."""
+
+    header: str
+    token: SecretStr
+
+
+NOBODY = Sender("Authorization", SecretStr("0" * 32))
 
 
 class WebhookReceiver:
-    """Authenticates senders and hands their messages to the pipeline's sink."""
+    """Authenticates senders and hands their messages to the pipeline's sink.
+
+    Raises:
+        OSError, ValueError: a token file cannot be read or holds no token.
+    """
 
     def __init__(self, settings: HttpSettings, sink: DeliverySink) -> None:
-        self._webhooks = settings.webhooks
+        self._senders = {
+            name: Sender(webhook.header, webhook.read_token()) for name, webhook in settings.webhooks.items()
+        }
         self._submit_seconds = settings.submit_seconds
         self._sink = sink
 
@@ -38,7 +56,7 @@ class WebhookReceiver:
         """Answer one POST; the body is read only after the token has been checked."""
         received_at = datetime.now(UTC)
         source = str(request.path_params["source"])
-        if not authorised(request.headers, self._webhooks.get(source)):
+        if not authorised(request.headers, self._senders.get(source, NOBODY)):
             return _refusal(401, "unauthorised", headers={"WWW-Authenticate": "Bearer"})
         event = _event(request)
         if event is None:
@@ -65,17 +83,15 @@ class WebhookReceiver:
         return JSONResponse({"stored": True})
 
 
-def authorised(headers: Mapping[str, str], webhook: WebhookSettings | None) -> bool:
-    """True when the sender's header carries the token; an unknown sender costs the same comparison."""
-    name = "Authorization" if webhook is None else webhook.header
-    expected = _NOBODY if webhook is None else webhook.token.get_secret_value()
-    sent = headers.get(name.lower(), "")
-    if name.lower() == "authorization":
+def authorised(headers: Mapping[str, str], sender: Sender) -> bool:
+    """True when the sender's header carries its token; an unknown sender costs the same comparison."""
+    sent = headers.get(sender.header.lower(), "")
+    if sender.header.lower() == "authorization":
         scheme, _, sent = sent.partition(" ")
         if scheme.lower() != "bearer":
             sent = ""
-    same = hmac.compare_digest(sent.strip().encode(), expected.encode())
-    return same and webhook is not None
+    same = hmac.compare_digest(sent.strip().encode(), sender.token.get_secret_value().encode())
+    return same and sender is not NOBODY
 
 
 def _event(request: Request) -> str | None:

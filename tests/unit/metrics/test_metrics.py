@@ -91,9 +91,12 @@ def test_links_are_read_at_scrape_time(metrics):
     assert value(metrics, "source_lossy", source="city") == 0
     assert value(metrics, "source_broker_dropped_messages_total", source="city") is None
     assert value(metrics, "source_last_message_timestamp_seconds", source="city") is None
-    link.connected, link.received_qos0, link.broker_dropped, link.last_message_at = False, 3, 900, NOON
+    assert value(metrics, "source_canary", source="city") is None
+    link.connected, link.canary, link.lossy = False, False, True
+    link.received_qos0, link.broker_dropped, link.last_message_at = 3, 900, NOON
     assert value(metrics, "source_connected", source="city") == 0
     assert value(metrics, "source_lossy", source="city") == 1
+    assert value(metrics, "source_canary", source="city") == 0
     assert value(metrics, "source_qos0_messages_total", source="city") == 3
     assert value(metrics, "source_broker_dropped_messages_total", source="city") == 900
     assert value(metrics, "source_last_message_timestamp_seconds", source="city") == NOON.timestamp()

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from portal.app import create_app
-from portal.settings import MAX_BODY_BYTES, HttpSettings
+from portal.settings import MAX_BODY_BYTES, HttpSettings, WebhookSettings
 from tests.unit.portal.doubles import FixedHealth, RecordingSink, unavailable
 
 TOKEN = "canary-token-0123456789"
@@ -143,8 +143,25 @@ def test_no_token_appears_in_logs(caplog):
 
 
 @pytest.mark.parametrize(
-    "webhooks", [{"x": {"token": "short"}}, {"Bad Name": {"token": TOKEN}}, {"x": {"token": TOKEN, "header": "a b"}}]
+    "webhooks",
+    [
+        {"x": {}},
+        {"x": {"token": "short"}},
+        {"x": {"token": TOKEN, "token_file": "/run/secrets/token"}},
+        {"x": {"token": TOKEN, "header": "a b"}},
+        {"Bad Name": {"token": TOKEN}},
+    ],
 )
 def test_unsafe_webhook_settings_are_refused(webhooks):
     with pytest.raises(ValidationError):
         HttpSettings.model_validate({"webhooks": webhooks})
+
+
+def test_a_token_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    webhook = WebhookSettings(token_file=file)
+    assert webhook.read_token().get_secret_value() == TOKEN
+    file.write_text("short\n")
+    with pytest.raises(ValueError, match="fewer than 16 characters"):
+        webhook.read_token()
