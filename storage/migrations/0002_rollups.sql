@@ -1,0 +1,15 @@
+-- What the maintenance of rollups needs to know. The rollups themselves follow from the reading kinds.
+
+-- A log without key or index: a writing transaction appends the (kind, hour) pairs that its readings touch and so
+-- never waits for another writer or for maintenance, which deletes what it has seen committed and works it off.
+CREATE TABLE rollup_touched (
+    kind text NOT NULL,
+    hour timestamptz NOT NULL
+);
+
+-- Per kind: rows of hours before this time are stored, later ones are computed when they are read.
+CREATE TABLE rollup_watermark (
+    kind          text PRIMARY KEY,
+    stored_before timestamptz NOT NULL,
+    refreshed_at  timestamptz NOT NULL
+);
