@@ -1,0 +1,60 @@
+"""The secrets of a configuration: collected so that logs can hide them, read early so that bad files show at start."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from pydantic import BaseModel, SecretStr
+
+from config.document import Location
+from config.settings import Settings
+
+Read = Callable[[], object]
+
+
+def secret_problems(settings: Settings) -> Iterator[tuple[Location, str]]:
+    """Where a secret's file cannot be used, and why; the text never holds the secret."""
+    for location, read in _readers(settings):
+        try:
+            read()
+        except OSError as error:
+            yield location, f"a file that can be read: {error.strerror or type(error).__name__}"
+        except UnicodeDecodeError:
+            yield location, "a text file in UTF-8"
+        except ValueError as error:
+            yield location, str(error)
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """Every secret value: those in the settings and those in the files that they name."""
+    found = set(_secret_values(settings))
+    for _, read in _readers(settings):
+        with suppress(OSError, ValueError):
+            value = read()
+            found.add(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
+    if settings.database.password_file is not None:
+        with suppress(OSError, ValueError):
+            found.update(settings.database.password_file.read_text(encoding="utf-8").splitlines()[:1])
+    return frozenset(found - {""})
+
+
+def _readers(settings: Settings) -> Iterator[tuple[Location, Read]]:
+    """Every place that reads a secret from a file when asked."""
+    for index, source in enumerate(settings.sources):
+        yield ("sources", index, "password_file"), source.read_password
+    for name, webhook in settings.http.webhooks.items():
+        yield ("http", "webhooks", name, "token_file"), webhook.read_token
+    yield ("heartbeat", "url_file"), settings.heartbeat.read_url
+
+
+def _secret_values(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secret_values(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _secret_values(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _secret_values(item)
