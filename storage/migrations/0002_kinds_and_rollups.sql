@@ -1,4 +1,13 @@
--- What the maintenance of rollups needs to know. The rollups themselves follow from the reading kinds.
+-- What is known of the kind tables and of their rollups. The tables themselves follow from decoders/readings.py.
+
+-- Append-only: every change of a kind's columns is a new version with all its columns, name -> type.
+CREATE TABLE kind_version (
+    kind       text NOT NULL,
+    version    integer NOT NULL,
+    columns    jsonb NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, version)
+);
 
 -- A log without key or index: a writing transaction appends the (kind, hour) pairs that its readings touch and so
 -- never waits for another writer or for maintenance, which deletes what it has seen committed and works it off.

@@ -1,0 +1,6 @@
+-- Statements of storage/roles.py.
+
+-- name: role_state
+SELECT r.rolname IS NOT NULL, r.rolname IS NOT NULL AND pg_has_role(current_user, r.oid, 'MEMBER')
+FROM (VALUES (%(role)s::name)) AS w (name)
+LEFT JOIN pg_roles AS r ON r.rolname = w.name

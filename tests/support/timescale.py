@@ -1,0 +1,1 @@
+"""A TimescaleDB for tests: PGlite in a Node process."""
