@@ -1,13 +1,14 @@
-"""The contract between the pipeline and the writer: what one transaction stores, and what came of it."""
+"""The contract between pipeline and writer: one `Record` per received message, and what storing them changed."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from decoders.errors import RejectReason
-from decoders.events import DeviceEvent, GatewayConnection, GatewayStats
+from decoders.events import Event
 from decoders.readings import Reading
-from decoders.uplink import Privacy, Uplink
+from decoders.uplink import Privacy
 
 
 class Outcome(StrEnum):
@@ -23,65 +24,71 @@ class Outcome(StrEnum):
     """A decoder refused it; `rejected` has the reason."""
 
 
-@dataclass(slots=True)
-class UplinkRecord:
-    """One uplink with what decoding gave. `decoder` is empty for orphans and undecodable uplinks."""
+class DecoderKey(NamedTuple):
+    """Which version of which decoder made a reading; one object per loaded decoder."""
 
-    uplink: Uplink
-    outcome: Outcome
-    readings: tuple[Reading, ...] = ()
-    decoder: str = ""
-    decoder_version: int = 0
-    privacy: Privacy = Privacy.HOUSEHOLD
+    name: str
+    version: int
+    file_hash: str
 
 
 @dataclass(slots=True)
-class RejectedMessage:
-    """A message kept raw with its reason. `dev_eui` is empty when the message could not be parsed so far."""
+class Record:
+    """One message as received, and what parsing and decoding made of it.
+
+    Attributes:
+        message: the raw bytes as received (what `rejected` keeps).
+        event: None when the message could not be parsed.
+        outcome, readings, decoder, privacy: of an uplink, see `Outcome`.
+        reason, detail: why the message also goes to `rejected`; None when it does not.
+    """
 
     source: str
     topic: str
-    payload: bytes
+    message: bytes
     received_at: datetime
-    reason: RejectReason
-    detail: str
-    dev_eui: str = ""
-    decoder: str = ""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Everything that one transaction stores."""
-
-    uplinks: list[UplinkRecord] = field(default_factory=list)
-    events: list[DeviceEvent] = field(default_factory=list)
-    gateway_stats: list[GatewayStats] = field(default_factory=list)
-    gateway_connections: list[GatewayConnection] = field(default_factory=list)
-    rejected: list[RejectedMessage] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return (
-            len(self.uplinks)
-            + len(self.events)
-            + len(self.gateway_stats)
-            + len(self.gateway_connections)
-            + len(self.rejected)
-        )
+    event: Event | None = None
+    outcome: Outcome = Outcome.NOT_DECODABLE
+    readings: tuple[Reading, ...] = ()
+    decoder: DecoderKey | None = None
+    privacy: Privacy = Privacy.HOUSEHOLD
+    reason: RejectReason | None = None
+    detail: str = ""
 
 
 @dataclass(slots=True)
 class WriteResult:
     """What a committed batch changed. Counts are of rows that are new.
 
-    `duplicates` counts uplinks that were stored before (redelivery) or are late gateway copies; `gaps` the
-    frames that the frame counters say are missing; `quarantined` the rows that the database refused alone.
+    Attributes:
+        uplinks: uplinks stored for the first time.
+        duplicates: uplinks that were stored before (redelivery) and late gateway copies.
+        readings: new readings per kind.
+        rejected: new messages in `rejected`, per reason.
+        quarantined: records that the database refused and that were isolated from their neighbours.
+        gaps, gaps_filled: frames that the counters say are missing, and earlier gaps that late frames closed.
+        attempts: transactions that were tried; 1 unless records had to be isolated.
     """
 
     uplinks: int = 0
     duplicates: int = 0
     readings: dict[str, int] = field(default_factory=dict)
     events: int = 0
-    rejected: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
     gaps: int = 0
-    statements: int = 0
+    gaps_filled: int = 0
+    attempts: int = 0
+
+    def add(self, other: "WriteResult") -> None:
+        """Sum `other` into this result."""
+        self.uplinks += other.uplinks
+        self.duplicates += other.duplicates
+        self.events += other.events
+        self.quarantined += other.quarantined
+        self.gaps += other.gaps
+        self.gaps_filled += other.gaps_filled
+        self.attempts += other.attempts
+        for mine, theirs in ((self.readings, other.readings), (self.rejected, other.rejected)):
+            for key, count in theirs.items():
+                mine[key] = mine.get(key, 0) + count

@@ -39,7 +39,7 @@ def action_for(error: BaseException) -> Action:
 
 
 def _action_without_state(error: BaseException) -> Action:
-    """psycopg raises DataError and Python UnicodeEncodeError before anything is sent: bad data."""
-    if isinstance(error, (psycopg.DataError, UnicodeEncodeError, OverflowError)):
+    """What psycopg or our encoders raise before anything is sent is bad data; the rest is a lost connection."""
+    if isinstance(error, (psycopg.DataError, UnicodeError, OverflowError, ValueError, TypeError)):
         return Action.ISOLATE
-    return Action.RETRY
+    return Action.FATAL if isinstance(error, psycopg.ProgrammingError) else Action.RETRY

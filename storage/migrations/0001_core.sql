@@ -149,3 +149,10 @@ CREATE TABLE rejected (
     resolved_at  timestamptz
 );
 CREATE INDEX rejected_open_idx ON rejected (received_at) WHERE resolved_at IS NULL;
+
+-- One row, locked by every writing transaction: writers take turns, and one that finds another's name drops its cache.
+CREATE TABLE writer_turn (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    writer    text NOT NULL
+);
+INSERT INTO writer_turn (writer) VALUES ('');

@@ -1,0 +1,218 @@
+"""One batch's statements, in order, inside an open transaction: what `storage.writer` commits or throws away.
+
+Every insert is idempotent, so the same records may come again after an ambiguous commit, a crash, or from another
+gateway: rows that are there already stay as they are and are counted as duplicates.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from decoders.events import DeviceEvent
+from decoders.readings import Reading
+from decoders.uplink import Privacy
+from storage import rows
+from storage.arrays import encode, micros
+from storage.batch import Record, WriteResult
+from storage.directory import Cursor, Device, Directory, Sorted
+from storage.kinds import insert_statement
+from storage.rows import Columns, Frame, Heard, Observation
+from storage.sessions import advance, first_state, may_be_copy
+from storage.statements import Queries
+
+COPY_WINDOW = timedelta(minutes=15)
+"""How long after a frame another gateway's copy of it is still the same frame (DESIGN decision 2)."""
+
+_COPY_WINDOW_MICROS = COPY_WINDOW // timedelta(microseconds=1)
+_MICROS_PER_HOUR = 3_600_000_000
+
+
+class BatchTransaction:
+    """Stores one batch through `cursor`. Made anew for each transaction.
+
+    Args:
+        redecode: also store the readings of uplinks that are there already, and their new outcome.
+    """
+
+    def __init__(self, cursor: Cursor, queries: Queries, directory: Directory, *, redecode: bool = False) -> None:
+        self._cursor = cursor
+        self._queries = queries
+        self._directory = directory
+        self._redecode = redecode
+        self.result = WriteResult(attempts=1)
+
+    async def store(self, records: Sequence[Record]) -> WriteResult:
+        """All statements of the batch, in an order that never refers to a row that is not there yet."""
+        batch = Sorted(records)
+        await self._directory.resolve(self._cursor, batch)
+        frames = rows.frames(batch.uplink_records, self._directory)
+        new = await self._store_uplinks(frames)
+        await self._store_readings(frames if self._redecode else new, batch.device_event_records)
+        await self._store_devices(frames, new)
+        await self._store_gateways(batch)
+        await self._store_events(batch.device_events)
+        await self._store_rejected(batch.rejected)
+        await self._notify()
+        return self.result
+
+    async def _store_uplinks(self, frames: list[Frame]) -> list[Frame]:
+        """The frames that are new, after storing them with payload and receptions."""
+        candidates = await self._without_copies(frames)
+        new = await self._insert_uplinks(candidates)
+        self.result.uplinks = len(new)
+        self.result.duplicates = len(frames) - len(new)
+        for statement, privacy in _PAYLOADS:
+            found = [f for f in new if f.record.privacy is privacy and f.uplink.payload]
+            if found:
+                await self._run(statement, rows.payload_columns(found))
+        await self._insert_receptions([one for f in new for one in rows.heard(f, self._directory, f.ns_time)])
+        if self._redecode and frames:
+            await self._run("set_outcomes", rows.outcome_columns(frames))
+        return new
+
+    async def _insert_uplinks(self, frames: list[Frame]) -> list[Frame]:
+        if not frames:
+            return []
+        await self._run("insert_uplinks", rows.uplink_columns(frames, self._directory))
+        if self._cursor.rowcount == len(frames):
+            return frames
+        by_key = {frame.key: frame for frame in reversed(frames)}
+        return [by_key[device, micros(at), f_cnt] for device, at, f_cnt in await self._cursor.fetchall()]
+
+    async def _without_copies(self, frames: list[Frame]) -> list[Frame]:
+        """The frames that are not another gateway's copy of a frame of this batch or of the table."""
+        first: dict[tuple[int, int], Frame] = {}
+        originals: list[Frame] = []
+        copies: list[Heard] = []
+        for frame in frames:
+            known = first.setdefault((frame.device_id, frame.uplink.f_cnt), frame)
+            if known is frame or not _is_copy(frame, known):
+                originals.append(frame)
+            else:
+                copies += rows.heard(frame, self._directory, known.ns_time)
+        stored = await self._stored_times(originals)
+        for position, at in stored.items():
+            copies += rows.heard(originals[position], self._directory, micros(at))
+        await self._insert_receptions(copies)
+        return [frame for position, frame in enumerate(originals) if position not in stored] if stored else originals
+
+    async def _stored_times(self, frames: list[Frame]) -> dict[int, datetime]:
+        """Position → network-server time of the stored uplink that the frame at that position is a copy of."""
+        positions = [
+            position
+            for position, frame in enumerate(frames)
+            if (state := frame.device.state) is not None and may_be_copy(state, frame.uplink, COPY_WINDOW)
+        ]
+        if not positions:
+            return {}
+        asked = [frames[position] for position in positions]
+        times = [frame.uplink.ns_time for frame in asked]
+        around = (min(times) - COPY_WINDOW, max(times) + COPY_WINDOW)
+        columns = rows.copy_columns(positions, asked, self._directory)
+        await self._cursor.execute(self._queries["find_copies"], (*columns, *around))
+        return dict(await self._cursor.fetchall())
+
+    async def _insert_receptions(self, heard: list[Heard]) -> None:
+        if heard:
+            await self._run("insert_receptions", rows.reception_columns(heard))
+
+    async def _store_readings(self, frames: Iterable[Frame], events: Iterable[Record]) -> None:
+        by_kind: dict[type[Reading], list[Observation]] = {}
+        for f in frames:
+            for reading in f.record.readings:
+                found = Observation(reading, f.device_id, f.ns_time, f.uplink.f_cnt, f.decoder_id)
+                by_kind.setdefault(type(reading), []).append(found)
+        for record in events:
+            for reading in record.readings:
+                device_id = self._directory.devices[reading.device].id
+                found = Observation(reading, device_id, micros(record.received_at), 0, None)
+                by_kind.setdefault(type(reading), []).append(found)
+        for kind in sorted(by_kind, key=lambda kind: kind.kind):
+            await self._insert_kind(kind, by_kind[kind])
+
+    async def _insert_kind(self, kind: type[Reading], found: list[Observation]) -> None:
+        times = rows.observation_times(found)
+        await self._cursor.execute(insert_statement(kind), rows.reading_columns(kind, found, times))
+        if self._cursor.rowcount:
+            self.result.readings[kind.kind] = self._cursor.rowcount
+            hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for at in times})
+            await self._run("mark_rollups", [encode("text", [kind.kind] * len(hours)), encode("timestamptz", hours)])
+
+    async def _store_devices(self, frames: list[Frame], new: list[Frame]) -> None:
+        stored = None if len(new) == len(frames) else set(map(id, new))
+        for frame in frames:
+            if stored is None or id(frame) in stored:
+                self._count(frame)
+            elif frame.device.state is not None:
+                frame.device.state.duplicates += 1
+        touched = {frame.device_id: frame.device for frame in frames if frame.device.state is not None}
+        if touched:
+            await self._run("upsert_device_states", rows.state_columns([touched[key] for key in sorted(touched)]))
+        renamed = self._renamed(new)
+        if renamed:
+            await self._run("update_devices", rows.device_columns([renamed[key] for key in sorted(renamed)]))
+
+    def _count(self, frame: Frame) -> None:
+        device, uplink = frame.device, frame.uplink
+        source_id = self._directory.sources[uplink.source]
+        if device.state is None:
+            device.state = first_state(uplink, source_id)
+        else:
+            gap = advance(device.state, uplink, source_id)
+            if gap > 0:
+                self.result.gaps += gap
+            else:
+                self.result.gaps_filled -= gap
+        if device.state.last_ns_time is uplink.ns_time:
+            device.state.outcome = frame.record.outcome
+
+    def _renamed(self, new: Iterable[Frame]) -> dict[int, Device]:
+        """Devices whose latest uplink says something new of what people see of them."""
+        renamed: dict[int, Device] = {}
+        for frame in new:
+            device, uplink = frame.device, frame.uplink
+            if device.shows(uplink) or device.state is None or device.state.last_ns_time is not uplink.ns_time:
+                continue
+            device.rename(uplink)
+            renamed[device.id] = device
+        return renamed
+
+    async def _store_gateways(self, batch: Sorted) -> None:
+        directory = self._directory
+        if batch.gateway_stats:
+            await self._run("insert_gateway_stats", rows.gateway_stats_columns(batch.gateway_stats, directory))
+        if batch.uplinks or batch.gateway_stats:
+            await self._run("update_gateways_seen", rows.gateway_seen_columns(batch, directory))
+        if batch.gateway_connections:
+            links = {link.gateway_id: link for link in batch.gateway_connections}
+            columns = rows.gateway_link_columns([links[key] for key in sorted(links)], directory)
+            await self._run("update_gateways_online", columns)
+
+    async def _store_events(self, events: Sequence[DeviceEvent]) -> None:
+        if events:
+            await self._run("insert_events", rows.event_columns(events, self._directory))
+            self.result.events = self._cursor.rowcount
+
+    async def _store_rejected(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        by_digest = {rows.digest(record): record for record in records}
+        await self._run("insert_rejected", rows.rejected_columns([by_digest[key] for key in sorted(by_digest)]))
+        for reason, inserted in await self._cursor.fetchall():
+            if inserted:
+                self.result.rejected[reason] = self.result.rejected.get(reason, 0) + 1
+
+    async def _notify(self) -> None:
+        """Wake whoever waits for new readings; PostgreSQL delivers it at commit."""
+        if self.result.readings:
+            await self._cursor.execute(self._queries["notify"], (",".join(sorted(self.result.readings)),))
+
+    async def _run(self, statement: str, columns: Columns) -> None:
+        await self._cursor.execute(self._queries[statement], columns)
+
+
+_PAYLOADS = (("insert_public_payloads", Privacy.PUBLIC), ("insert_household_payloads", Privacy.HOUSEHOLD))
+
+
+def _is_copy(frame: Frame, other: Frame) -> bool:
+    """True when both are the same radio frame, heard by different gateways or delivered twice."""
+    return abs(frame.ns_time - other.ns_time) <= _COPY_WINDOW_MICROS and rows.same_frame(frame, other)

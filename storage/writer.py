@@ -1,0 +1,133 @@
+"""The batch writer: one transaction per batch, idempotent, with the bad row isolated and everything else kept.
+
+An error's SQLSTATE decides (storage.failures): RETRY raises `Retryable` and the caller brings the same records again;
+ISOLATE bisects until the refused record stands alone and goes to `rejected`; FATAL raises `Fatal`. A failed COMMIT
+may have happened, which is harmless because every statement is idempotent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from decoders.errors import RejectReason
+from storage import arrays
+from storage.batch import Record, WriteResult
+from storage.directory import Directory
+from storage.failures import Action, Fatal, Retryable, action_for
+from storage.statements import load
+from storage.transaction import BatchTransaction
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
+
+_FAILURES = (psycopg.Error, OSError, TimeoutError, UnicodeError, OverflowError, ValueError, TypeError)
+"""What storing a batch can raise: from the server, from the network, or from encoding a value."""
+
+
+class Writer:
+    """Stores records through one connection of its own, which it opens when needed.
+
+    Args:
+        connect: opens a connection with every timeout set (`storage.database.connect`).
+        deadline: seconds for one transaction, whatever the database does; psycopg may need 5 s more to give up.
+    """
+
+    def __init__(self, connect: Connect, *, deadline: float = 20.0) -> None:
+        self._connect = connect
+        self._deadline = deadline
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._queries = load("writer")
+        self._directory = Directory(self._queries)
+        self._name = uuid4().hex
+
+    async def write(self, records: Sequence[Record], *, redecode: bool = False) -> WriteResult:
+        """Store `records` in one transaction; more only where a record has to be isolated.
+
+        Raises:
+            Retryable: nothing is certain; bring the same records again.
+            Fatal: schema, rights or configuration are wrong.
+        """
+        try:
+            return await self._transaction(records, redecode=redecode)
+        except _FAILURES as error:
+            await self._refuse_or_raise(error)
+        except BaseException:
+            self._directory.clear()
+            raise
+        result = WriteResult(attempts=1)
+        await self._isolate(records, result, redecode=redecode)
+        return result
+
+    async def close(self) -> None:
+        """Give the connection up; the next write opens a new one."""
+        connection, self._connection = self._connection, None
+        self._directory.clear()
+        if connection is not None:
+            await connection.close()
+
+    async def _isolate(self, records: Sequence[Record], result: WriteResult, *, redecode: bool) -> None:
+        """Store what can be stored of `records`, of which the database refuses at least one."""
+        if len(records) == 1:
+            result.add(await self._quarantine(records[0]))
+            return
+        middle = len(records) // 2
+        for half in (records[:middle], records[middle:]):
+            try:
+                result.add(await self._transaction(half, redecode=redecode))
+            except _FAILURES as error:
+                await self._refuse_or_raise(error)
+                result.attempts += 1
+                await self._isolate(half, result, redecode=redecode)
+
+    async def _quarantine(self, record: Record) -> WriteResult:
+        refused = replace(
+            record,
+            event=None,
+            readings=(),
+            decoder=None,
+            reason=RejectReason.DATABASE_REFUSED,
+            detail="the database refused a value of this message",
+        )
+        result = await self._transaction([refused], redecode=False)
+        result.quarantined = 1
+        return result
+
+    async def _transaction(self, records: Sequence[Record], *, redecode: bool) -> WriteResult:
+        async with asyncio.timeout(self._deadline):
+            connection = await self._connected()
+            async with connection.transaction(), connection.cursor(binary=True) as cursor:
+                await self._take_turn(cursor)
+                batch = BatchTransaction(cursor, self._queries, self._directory, redecode=redecode)
+                return await batch.store(records)
+
+    async def _take_turn(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+        """Lock out other writers until the commit; what another wrote meanwhile is not in our memory."""
+        await cursor.execute(self._queries["take_turn"])
+        row = await cursor.fetchone()
+        if row is None or row[0] != self._name:
+            self._directory.clear()
+            await cursor.execute(self._queries["sign_turn"], (self._name,))
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._directory.clear()
+            self._connection = await self._connect()
+            arrays.register(self._connection)
+        return self._connection
+
+    async def _refuse_or_raise(self, error: BaseException) -> None:
+        """Return when the batch has to be isolated; raise what else the error means."""
+        self._directory.clear()
+        action = action_for(error)
+        state = getattr(error, "sqlstate", None) or "-"
+        log.warning("batch_failed action=%s sqlstate=%s error=%s", action, state, type(error).__name__)
+        if action is Action.ISOLATE:
+            return
+        await self.close()
+        raise (Fatal if action is Action.FATAL else Retryable)(f"{type(error).__name__} {state}") from error
