@@ -26,6 +26,13 @@ class ByteReader:
         """Number of unread bytes."""
         return len(self.payload) - self.offset
 
+    def peek(self, ahead: int = 0) -> int:
+        """The byte `ahead` of the next one, which stays unread."""
+        at = self.offset + ahead
+        if at >= len(self.payload):
+            raise DecodeError(RejectReason.TRUNCATED, f"no byte at offset {at}, payload has {len(self.payload)}")
+        return self.payload[at]
+
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
         end = self.offset + size
@@ -77,6 +84,10 @@ class ByteReader:
     def u32_le(self) -> int:
         """Little-endian unsigned 32 bit."""
         return self.unsigned(4, "little")
+
+    def rest(self) -> bytes:
+        """Everything that is unread."""
+        return self.take(self.remaining)
 
     def warn(self, text: str) -> None:
         """Note something odd that does not stop decoding."""

@@ -96,6 +96,9 @@ class Uplink:
     @property
     def observed_at(self) -> datetime:
         """The best credible time of the measurement: the event's, else the network server's."""
-        if self.event_time is None or self.flags & UplinkFlag.CLOCK:
+        if self.event_time is None or int.__and__(self.flags, _CLOCK):  # IntFlag's own `&` costs eight times as much
             return self.ns_time
         return self.event_time
+
+
+_CLOCK = int(UplinkFlag.CLOCK)
