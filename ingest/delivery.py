@@ -70,15 +70,10 @@ class LinkState:
         return self.connected and self.subscribed and self.canary is not False
 
 
-class Subscription(Protocol):
-    """One source's live messages, with acks. Both MQTT transports stand behind it."""
+class Inflow(Protocol):
+    """Where the pipeline takes messages from: a subscription or a file."""
 
     source: str
-    capabilities: Capabilities
-    state: LinkState
-
-    async def run(self) -> None:
-        """Connect, subscribe, reconnect with jittered back-off; returns after `close()`."""
 
     def batches(self) -> AsyncIterator[list[Delivery]]:
         """Everything that has arrived since the last call, in order; waits while nothing has.
@@ -89,6 +84,16 @@ class Subscription(Protocol):
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge after the commit, in order of receipt; acks of an older epoch are dropped."""
+
+
+class Subscription(Inflow, Protocol):
+    """One source's live messages, with acks. Both MQTT transports stand behind it."""
+
+    capabilities: Capabilities
+    state: LinkState
+
+    async def run(self) -> None:
+        """Connect, subscribe, reconnect with jittered back-off; returns after `close()`."""
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
         """Publish on the same connection (the canary).

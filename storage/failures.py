@@ -14,7 +14,16 @@ class Action(StrEnum):
 
 
 class Retryable(Exception):
-    """The database could not take the batch now; it may take the same batch later."""
+    """The database could not take the batch now; it may take the same batch later.
+
+    Attributes:
+        answered: the server itself said so (a lock, a full disk) and may take it in a moment; False when the
+            connection is gone, so that nobody knows for how long.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class Fatal(Exception):

@@ -19,6 +19,7 @@ from storage import arrays
 from storage.batch import Record, WriteResult
 from storage.directory import Directory
 from storage.failures import Action, Fatal, Retryable, action_for
+from storage.faults import fault_point
 from storage.statements import load
 from storage.transaction import BatchTransaction
 
@@ -64,6 +65,11 @@ class Writer:
         await self._isolate(records, result, redecode=redecode)
         return result
 
+    def abandon(self) -> None:
+        """Cut the connection without a word, so that a write in progress ends however the server hangs."""
+        if self._connection is not None:
+            self._connection.pgconn.finish()
+
     async def close(self) -> None:
         """Give the connection up; the next write opens a new one."""
         connection, self._connection = self._connection, None
@@ -104,7 +110,10 @@ class Writer:
             async with connection.transaction(), connection.cursor(binary=True) as cursor:
                 await self._take_turn(cursor)
                 batch = BatchTransaction(cursor, self._queries, self._directory, redecode=redecode)
-                return await batch.store(records)
+                result = await batch.store(records)
+                fault_point("before_commit")
+            fault_point("after_commit")
+            return result
 
     async def _take_turn(self, cursor: psycopg.AsyncCursor[Any]) -> None:
         """Lock out other writers until the commit; what another wrote meanwhile is not in our memory."""
@@ -129,5 +138,8 @@ class Writer:
         log.warning("batch_failed action=%s sqlstate=%s error=%s", action, state, type(error).__name__)
         if action is Action.ISOLATE:
             return
-        await self.close()
-        raise (Fatal if action is Action.FATAL else Retryable)(f"{type(error).__name__} {state}") from error
+        message = f"{type(error).__name__} {state}"
+        answered = self._connection is not None and not self._connection.closed and state != "-"
+        if not answered:
+            await self.close()
+        raise (Fatal(message) if action is Action.FATAL else Retryable(message, answered=answered)) from error

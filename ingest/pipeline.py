@@ -1,0 +1,174 @@
+"""The way of one uplink: delivery → parse → decode → write in one transaction → ack.
+
+A batch is everything that has arrived. Batch n+1 is parsed while batch n commits. The ack is given after the commit,
+or after the spool has the messages on disk; when neither is possible, nothing is acked and nothing more is read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from time import perf_counter
+
+from ingest.delivery import Delivery, Inflow
+from ingest.metrics import Metrics
+from ingest.outage import Outage
+from ingest.preparation import Preparation
+from storage.batch import Record, WriteResult
+from storage.failures import Retryable
+from storage.spool import SpooledMessage
+from storage.writer import Writer
+
+log = logging.getLogger(__name__)
+
+SLICE = 100
+"""Messages that are parsed before the event loop has its turn: a commit in progress must not wait for a whole batch."""
+
+
+class Pipeline:
+    """Takes deliveries from subscriptions, webhooks, replay files and the spool, and stores them.
+
+    Args:
+        preparation: parses and decodes; `reload` swaps it.
+        writer: the only one that writes batches.
+        outage: decides what happens while the database is away, and owns the spool.
+    """
+
+    def __init__(self, preparation: Preparation, writer: Writer, outage: Outage, metrics: Metrics) -> None:
+        self._preparation = preparation
+        self._writer = writer
+        self._outage = outage
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
+        self._hurry = asyncio.Event()
+        self._unstored: dict[int, datetime] = {}
+        self.totals = WriteResult()
+
+    @property
+    def oldest_unstored(self) -> datetime | None:
+        """Receive time of the oldest live message that is neither stored nor spooled yet."""
+        return min(self._unstored.values(), default=None)
+
+    def hurry(self) -> None:
+        """The end is near: give a write in progress up and spool its batch."""
+        self._hurry.set()
+        self._writer.abandon()
+
+    def reload(self, preparation: Preparation) -> None:
+        """Use other decoders and mapping from the next batch on."""
+        self._preparation = preparation
+
+    async def consume(self, subscription: Inflow, *, live: bool = True) -> None:
+        """The line for one source, until it ends."""
+        async with asyncio.TaskGroup() as tasks:
+            before: asyncio.Task[None] | None = None
+            async for deliveries in subscription.batches():
+                self._metrics.received(subscription.source, len(deliveries))
+                records = await self.prepare(deliveries)
+                if before is not None:
+                    await before
+                before = tasks.create_task(self._store_and_ack(deliveries, records, subscription.ack, live))
+
+    async def submit(self, deliveries: Sequence[Delivery], *, live: bool = False) -> WriteResult | None:
+        """Store deliveries that need no ack; None when they went to the spool.
+
+        Raises:
+            SpoolUnavailable: neither database nor spool takes them now.
+        """
+        self._metrics.received(deliveries[0].source, len(deliveries))
+        return await self._store(deliveries, await self.prepare(deliveries), live=live)
+
+    async def prepare(self, deliveries: Sequence[Delivery]) -> list[Record]:
+        """Parse and decode, giving way to others between slices."""
+        started = perf_counter()
+        prepare = self._preparation.prepare
+        records: list[Record] = []
+        for start in range(0, len(deliveries), SLICE):
+            records += [prepare(delivery) for delivery in deliveries[start : start + SLICE]]
+            await asyncio.sleep(0)
+        self._metrics.decoded(len(records), perf_counter() - started)
+        return records
+
+    async def drain(self) -> None:
+        """Bring spooled messages into the database whenever it is there, until cancelled."""
+        while True:
+            messages = await self._outage.spooled()
+            records = await self.prepare([_delivery(message) for message in messages])
+            await self._write_when_possible(records)
+            await self._outage.drained(messages)
+            self._metrics.drained(len(messages))
+
+    async def _write_when_possible(self, records: Sequence[Record]) -> None:
+        while True:
+            try:
+                async with self._turn:
+                    await self._write(records, live=False)
+                return
+            except Retryable:
+                self._metrics.commit_failed()
+                await self._outage.wait_for_database()
+
+    async def _store_and_ack(
+        self,
+        deliveries: Sequence[Delivery],
+        records: Sequence[Record],
+        ack: Callable[[Sequence[Delivery]], None],
+        live: bool,
+    ) -> None:
+        self._unstored[id(deliveries)] = deliveries[0].received_at
+        await self._outage.insist(lambda: self._store(deliveries, records, live=live))
+        del self._unstored[id(deliveries)]
+        ack(deliveries)
+
+    async def _store(
+        self, deliveries: Sequence[Delivery], records: Sequence[Record], *, live: bool
+    ) -> WriteResult | None:
+        """Write, or spool when the outage says so."""
+        while not self._outage.spooling and not self._hurry.is_set():
+            try:
+                async with self._turn:
+                    return await self._write(records, live=live)
+            except Retryable as error:
+                self._metrics.commit_failed()
+                await self._outage.after_failure(error)
+        await self._outage.spool([_spooled(delivery) for delivery in deliveries])
+        self._metrics.spooled(deliveries[0].source, len(deliveries))
+        return None
+
+    async def _write(self, records: Sequence[Record], *, live: bool) -> WriteResult:
+        started = perf_counter()
+        result = await self._unless_hurried(self._writer.write(records))
+        self._outage.over()
+        self.totals.add(result)
+        self._metrics.committed(
+            records[0].source,
+            records,
+            result,
+            seconds=perf_counter() - started,
+            live_at=datetime.now(UTC) if live else None,
+        )
+        return result
+
+    async def _unless_hurried(self, write: Coroutine[None, None, WriteResult]) -> WriteResult:
+        """The write's result; Retryable when `hurry` comes first, with the write given up."""
+        task = asyncio.ensure_future(write)
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait({task, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hurried.cancel()
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            raise Retryable("given up: the program ends")
+        return task.result()
+
+
+def _spooled(delivery: Delivery) -> SpooledMessage:
+    return SpooledMessage(
+        0, delivery.source, delivery.topic, delivery.payload, delivery.received_at, delivery.qos, delivery.retain
+    )
+
+
+def _delivery(message: SpooledMessage) -> Delivery:
+    return Delivery(*message[1:])

@@ -1,0 +1,95 @@
+"""Parse → decode: what one delivery becomes before it is stored. Pure but for the decoders it was given.
+
+`Preparation` is immutable; a reload of decoders and mapping makes a new one and swaps it in between two batches.
+"""
+
+from collections.abc import Mapping
+
+from decoders.decoder import Decoder
+from decoders.errors import DecodeError, Rejected, RejectReason
+from decoders.events import DeviceEvent, DeviceEventKind
+from decoders.mapping import Choice, DeviceMapping
+from decoders.readings import DeviceHealth, whole_second
+from decoders.uplink import NOT_DECODABLE, Privacy, Uplink
+from ingest.delivery import Delivery
+from ingest.formats import Parser
+from storage.batch import DecoderKey, Outcome, Record
+
+_NOT_DECODABLE = NOT_DECODABLE.value
+
+
+class Preparation:
+    """Turns deliveries into records.
+
+    Args:
+        parsers: by source name.
+        mapping: which device is decoded by which decoder.
+    """
+
+    def __init__(self, parsers: Mapping[str, Parser], mapping: DeviceMapping) -> None:
+        self._parsers = parsers
+        self._mapping = mapping
+        self._known: dict[Choice, tuple[DecoderKey, Privacy]] = {}
+
+    def prepare(self, delivery: Delivery) -> Record:
+        """The record of `delivery`, whatever it holds; a bad message becomes a record with a reason."""
+        record = Record(delivery.source, delivery.topic, delivery.payload, delivery.received_at)
+        try:
+            event = self._parsers[delivery.source](delivery)
+        except Rejected as refusal:
+            record.reason, record.detail = refusal.reason, refusal.detail
+            return record
+        record.event = event
+        if isinstance(event, Uplink):
+            self._decode(record, event)
+        elif isinstance(event, DeviceEvent):
+            self._note(record, event)
+        return record
+
+    def _note(self, record: Record, event: DeviceEvent) -> None:
+        if event.kind is DeviceEventKind.CANARY:
+            record.event = None  # our own message: it has proved the way and leaves no trace
+        elif event.kind is DeviceEventKind.STATUS:
+            record.readings = (_health(event),)
+
+    def _decode(self, record: Record, uplink: Uplink) -> None:
+        if uplink.flags.value & _NOT_DECODABLE:
+            record.outcome = Outcome.NOT_DECODABLE
+            return
+        choice = self._mapping.resolve(uplink)
+        if choice is None:
+            record.outcome, record.reason = Outcome.ORPHAN, RejectReason.NO_DECODER
+            record.detail = "no mapping names a decoder for this device"
+            return
+        record.decoder, record.privacy = self._known.get(choice) or self._learn(choice)
+        try:
+            decoded = choice.decoder.decode(uplink)
+        except DecodeError as refusal:
+            record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
+            return
+        record.outcome = Outcome.DECODED if decoded.fragment is None else Outcome.FRAGMENT
+        record.readings = decoded.readings
+
+    def _learn(self, choice: Choice) -> tuple[DecoderKey, Privacy]:
+        decoder = choice.decoder
+        key = DecoderKey(decoder.name, decoder.version, choice.file_hash)
+        self._known[choice] = found = key, privacy_of(decoder)
+        return found
+
+
+def privacy_of(decoder: Decoder) -> Privacy:
+    """The strictest class among the kinds that the decoder can return."""
+    household = any(kind.privacy is Privacy.HOUSEHOLD for kind in decoder.kinds)
+    return Privacy.HOUSEHOLD if household else Privacy.PUBLIC
+
+
+def _health(event: DeviceEvent) -> DeviceHealth:
+    """The reading in a network server's status event."""
+    level, margin, external = (event.detail.get(key) for key in ("battery_level", "margin", "external_power"))
+    return DeviceHealth(
+        device=event.dev_eui,
+        observed_at=whole_second(event.occurred_at),
+        battery_level=level if isinstance(level, (int, float)) and 0 <= level <= 100 else None,
+        link_margin=margin if isinstance(margin, (int, float)) and -32 <= margin <= 31 else None,
+        external_power=external if isinstance(external, bool) else None,
+    )
