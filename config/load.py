@@ -110,10 +110,17 @@ def _problem(detail: ErrorDetails, document: Document, place: Place) -> Problem:
     if detail["type"] == "extra_forbidden":
         section = place.descend(location[:-1])
         return unknown_key(origin, dotted(location), () if section is None else section.known_keys)
-    kind = detail["type"] if detail["type"] in MESSAGES else "other"
+    kind = _kind(detail["type"], place.descend(location))
     context = {key: str(value) for key, value in detail.get("ctx", {}).items()}
     details = {"error": detail["msg"], "description": _description(place, location)} | context
     return Problem(origin, dotted(location), kind, details, _found(detail, location, place))
+
+
+def _kind(kind: str, place: Place | None) -> str:
+    """The key of our message; pydantic calls the characters of a secret entries."""
+    if kind in ("too_short", "too_long") and place is not None and place.is_secret:
+        kind = f"string_{kind}"
+    return kind if kind in MESSAGES else "other"
 
 
 def _description(place: Place, location: Location) -> str:

@@ -1,0 +1,53 @@
+"""The command line. Every command lives in a module of its own below `stadtfunk.commands`."""
+
+from typing import Annotated
+
+import typer
+
+from stadtfunk.commands import check_config, decode, migrate
+from stadtfunk.commands.options import examples
+
+EPILOG = examples(
+    "stadtfunk demo",
+    "stadtfunk check-config -c stadtfunk.yaml",
+    "stadtfunk migrate -c stadtfunk.yaml",
+    "stadtfunk run -c stadtfunk.yaml",
+    "stadtfunk status --json",
+)
+
+app = typer.Typer(
+    name="stadtfunk",
+    help="LoRaWAN sensor ingestion for cities: uplinks become readings, and none is lost.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a rich traceback shows local variables, and those hold secrets
+    rich_markup_mode="rich",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stadtfunk {version('stadtfunk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """LoRaWAN sensor ingestion for cities: uplinks become readings, and none is lost."""
+
+
+app.command("check-config", epilog=check_config.EPILOG)(check_config.check_config)
+app.command(epilog=migrate.EPILOG)(migrate.migrate)
+app.command(epilog=decode.EPILOG)(decode.decode)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    app()

@@ -1,0 +1,62 @@
+"""`stadtfunk check-config`: is the configuration complete and possible, and what does it amount to?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stadtfunk.commands.options import ConfigOption, config_file, console, examples
+from stadtfunk.commands.outcome import reported
+from stadtfunk.messages import text
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+EPILOG = examples("stadtfunk check-config", "stadtfunk check-config -c /etc/stadtfunk/stadtfunk.yaml --show")
+
+
+def check_config(
+    config: ConfigOption = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the settings in effect, secrets hidden.")] = False,
+) -> None:
+    """Check the configuration and list every problem with file, line and key; nothing is connected to."""
+    from config.load import load_settings
+
+    with reported():
+        settings = load_settings(config_file(config))
+        check_mapping(settings)
+    out = console()
+    if show:
+        out.print(effective(settings), markup=False, end="")
+    for warning in settings.warnings:
+        out.print(text("Warning: {warning}", warning=warning), markup=False, soft_wrap=True)
+    if not settings.sources and not settings.http.webhooks:
+        out.print(text("Warning: there is no source and no webhook, nothing will arrive."), soft_wrap=True)
+    out.print(text("The configuration is fine."))
+
+
+def check_mapping(settings: "Settings") -> None:
+    """Decoder files and the mapping to them.
+
+    Raises:
+        ConfigurationError: decoders that do not load, names that no decoder has.
+    """
+    from config.problems import ConfigurationError, Origin, Problem
+    from decoders.mapping import DeviceMapping, MappingError
+    from decoders.registry import Registry, RegistryError
+
+    try:
+        DeviceMapping(settings.mapping, Registry.load(*settings.decoder_folders))
+    except (RegistryError, MappingError) as error:
+        key = "mapping" if isinstance(error, MappingError) else "decoder_folders"
+        problems = [Problem(Origin("decoders"), key, "other", {"error": problem}) for problem in error.problems]
+        raise ConfigurationError(problems) from None
+
+
+def effective(settings: "Settings") -> str:
+    """All settings in effect as YAML, with `***` for secrets."""
+    import yaml
+
+    from config.redact import redact
+
+    plain = settings.model_dump(mode="json")
+    return redact(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).replace("'**********'", "'***'")

@@ -1,0 +1,68 @@
+"""What several commands share: the configuration's option, the examples in their help, their consoles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # only names for annotations: importing them costs what `--help` must not pay
+    from rich.console import Console
+
+    from config.settings import Settings
+
+DEFAULT_FILES = (Path("stadtfunk.yaml"), Path("/etc/stadtfunk/stadtfunk.yaml"))
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="STADTFUNK_CONFIG",
+        help="Configuration file; default: ./stadtfunk.yaml, else /etc/stadtfunk/stadtfunk.yaml, else only "
+        "environment variables.",
+        show_default=False,
+    ),
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def examples(*lines: str) -> str:
+    """Lines of examples as the epilog of a command's help."""
+    return "\n".join(("Examples:", *(f"  $ {line}" for line in lines)))
+
+
+def config_file(chosen: Path | None) -> Path | None:
+    """The file to read: the chosen one, else the first default that exists."""
+    if chosen is not None:
+        return chosen
+    return next((path for path in DEFAULT_FILES if path.is_file()), None)
+
+
+def load(chosen: Path | None) -> "Settings":
+    """The settings, with the log configured by them.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
+    from config.load import load_settings
+    from config.logging import configure
+    from config.secrets import secrets_of
+
+    settings = load_settings(config_file(chosen))
+    configure(settings.logging, secrets=secrets_of(settings))
+    return settings
+
+
+def console() -> "Console":
+    """Standard output for people."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def error_console() -> "Console":
+    """Standard error for people."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
