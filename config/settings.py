@@ -12,6 +12,7 @@ from decoders.settings import MappingSettings
 from ingest.settings import SourceSettings
 from portal.settings import HttpSettings
 from storage.settings import DatabaseSettings, RetentionSettings
+from storage.spool import SpoolSettings
 
 
 class HeartbeatSettings(BaseModel):
@@ -72,6 +73,9 @@ class Settings(BaseModel):
     )
     database: Annotated[DatabaseSettings, BeforeValidator(_dsn_alone)] = Field(
         default_factory=DatabaseSettings, description="where everything is stored; a text alone is its `dsn`"
+    )
+    spool: SpoolSettings = Field(
+        default_factory=SpoolSettings, description="where messages wait while the database is away"
     )
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="how long data are kept")
     mapping: MappingSettings = Field(

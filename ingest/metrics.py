@@ -161,7 +161,7 @@ class Metrics:
         uplinks = [record for record in records if isinstance(record.event, Uplink)]
         outcomes = Tally((record.decoder, record.outcome) for record in uplinks)
         for (decoder, outcome), count in outcomes.items():
-            self._decoded.labels(decoder, outcome.value).inc(count)
+            self._decoded.labels("" if decoder is None else decoder.name, outcome.value).inc(count)
         self._database_up.set(1)
         self.commit_seconds.observe(seconds)
         self.batch_messages.observe(len(records))

@@ -11,7 +11,7 @@ from decoders.errors import RejectReason
 from decoders.uplink import Uplink
 from ingest.delivery import LinkState
 from ingest.metrics import Metrics
-from storage.batch import Outcome, Record, WriteResult
+from storage.batch import DecoderKey, Outcome, Record, WriteResult
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DEV_EUI = "a84041ffff000001"
@@ -27,7 +27,10 @@ def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(f"stadtfunk_{name}", labels)
 
 
-def record(decoder="dragino_lse01", outcome=Outcome.DECODED, *, ns_time=NOON):
+LSE01 = DecoderKey("dragino_lse01", 1, "abc")
+
+
+def record(decoder=LSE01, outcome=Outcome.DECODED, *, ns_time=NOON):
     uplink = Uplink("city", DEV_EUI, 1, 2, b"\x01", ns_time=ns_time, received_at=ns_time)
     return Record("city", "topic", b"{}", ns_time, event=uplink, outcome=outcome, decoder=decoder)
 
@@ -43,7 +46,7 @@ def test_a_committed_batch_counts_what_it_changed(metrics):
         gaps=7,
         gaps_filled=1,
     )
-    metrics.committed("city", [record(), record(), record("", Outcome.ORPHAN)], result, seconds=0.03)
+    metrics.committed("city", [record(), record(), record(None, Outcome.ORPHAN)], result, seconds=0.03)
     assert value(metrics, "stored_uplinks_total", source="city") == 2
     assert value(metrics, "duplicate_uplinks_total", source="city") == 1
     assert value(metrics, "stored_readings_total", kind="tree_moisture") == 3
