@@ -1,5 +1,6 @@
 """Settings of the sources: where uplinks come from, how they are subscribed to, and what bounds their memory."""
 
+import errno
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -124,9 +125,10 @@ class SourceSettings(_Settings):
         "broker's session remembers the old filters",
     )
     qos: Literal[0, 1] = Field(
-        default=1, description="QoS of the subscription; 1 loses nothing. QoS 2 is not offered: its acknowledgement "
-        "comes before the message is stored"
-    )  # fmt: skip
+        default=1,
+        description="QoS of the subscription; 1 loses nothing. QoS 2 is not offered: its acknowledgement "
+        "comes before the message is stored",
+    )
     keepalive: int = Field(
         default=30, ge=1, le=65535, description="seconds; a dead connection is noticed after at most twice as long"
     )
@@ -209,10 +211,13 @@ class SourceSettings(_Settings):
         """The password, from its file when one is configured.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, or is not text.
         """
         if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            try:
+                return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise OSError(errno.EINVAL, "is not UTF-8 text", str(self.password_file)) from None
         return self.password.get_secret_value() if self.password is not None else None
 
 
