@@ -1,0 +1,263 @@
+"""The composition root: builds every part from the settings, runs them in one `TaskGroup`, ends them in order.
+
+Nothing connects before the configuration is proved: decoders, mapping, ports and locks come first. On SIGTERM or
+Ctrl-C reading stops, what has arrived is stored (or spooled, if the database hangs), acks go out, and the process ends
+with 0 within 5 seconds.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from config.settings import Settings
+from decoders.mapping import DeviceMapping, MappingError
+from decoders.registry import Registry, RegistryError
+from ingest.delivery import Delivery
+from ingest.formats import Parser, WireFormat, parser_for
+from ingest.metrics import Metrics
+from ingest.mqtt.canary import canary_topic
+from ingest.mqtt.subscription import subscribe
+from ingest.outage import Outage
+from ingest.pipeline import Pipeline
+from ingest.preparation import Preparation
+from ingest.replay import ReplayFile
+from portal.app import create_app
+from portal.health import Unavailable
+from portal.server import bind, serve
+from stadtfunk.exit_codes import ExitCode
+from stadtfunk.heartbeat import beat
+from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
+from stadtfunk.readiness import Readiness
+from stadtfunk.upkeep import upkeep
+from storage.batch import WriteResult
+from storage.database import Connection, Role, connect
+from storage.failures import Fatal
+from storage.migrate import migrate
+from storage.spool import Spool, SpoolLocked, SpoolUnavailable
+from storage.writer import Writer
+
+log = logging.getLogger(__name__)
+
+FINISH_WITHIN = 3.0
+"""Seconds for the last batches on SIGTERM, before a hanging write is given up for the spool."""
+CLOSE_WITHIN = 1.0
+
+GC_THRESHOLDS = (100_000, 20, 50)
+"""A batch makes some ten thousand objects that all die together; Python's default looks for cycles among them
+a hundred times. Measured on the drain benchmark: a sixth of the service's CPU."""
+
+
+def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> ExitCode:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Args:
+        reread: gives the settings anew on SIGHUP.
+
+    Raises:
+        RegistryError, MappingError, EmbeddedError, MigrationRefused, OSError: at start, nothing connected yet.
+    """
+    gc.set_threshold(*GC_THRESHOLDS)
+    with ExitStack() as resources:
+        try:
+            spool = Spool(settings.spool)
+        except SpoolLocked as error:
+            log.error("refused reason=%r", str(error))
+            return ExitCode.REFUSED
+        resources.callback(spool.close)
+        if settings.database.embedded:
+            from storage.embedded import EmbeddedPostgres
+
+            resources.enter_context(EmbeddedPostgres(settings.database.data_dir))
+            asyncio.run(migrate(settings.database))
+        return asyncio.run(Service(settings, spool, reread=reread).run())
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did: messages read, and what storing them changed."""
+
+    messages: int
+    result: WriteResult
+
+
+async def replay(settings: Settings, file: ReplayFile) -> Replayed:
+    """Store the messages of `file`, whose source the settings know; waits for a database that is away.
+
+    Raises:
+        KeyError: the settings know no such source.
+        Fatal: the database refuses us.
+    """
+    connector = partial(connect, settings.database, role=Role.INGEST, application_name="stadtfunk replay")
+    writer = Writer(connector, deadline=settings.database.timeouts.outer)
+    pipeline = Pipeline(preparation(settings), writer, Outage(None), Metrics(CollectorRegistry()))
+    try:
+        await pipeline.consume(file, live=False)
+    finally:
+        await writer.close()
+    return Replayed(file.stored, pipeline.totals)
+
+
+def preparation(settings: Settings) -> Preparation:
+    """Decoders and mapping of `settings`, ready to prepare messages of every source.
+
+    Raises:
+        RegistryError, MappingError: with every problem.
+    """
+    registry = Registry.load(*settings.decoder_folders)
+    return Preparation(parsers(settings), DeviceMapping(settings.mapping, registry))
+
+
+def parsers(settings: Settings) -> Mapping[str, Parser]:
+    """The parser of every source, MQTT and webhook, by its name."""
+    formats = {source.name: source.format for source in settings.sources}
+    formats |= {name: webhook.format for name, webhook in settings.http.webhooks.items()}
+    return {name: parser_for(WireFormat(wire_format)) for name, wire_format in formats.items()}
+
+
+class Service:
+    """All parts of one running process.
+
+    Args:
+        spool: open and locked; the caller closes it.
+        reread: gives the settings anew on SIGHUP.
+    """
+
+    def __init__(self, settings: Settings, spool: Spool, *, reread: Callable[[], Settings] | None = None) -> None:
+        self._settings = settings
+        self._reread = reread
+        self._stop = asyncio.Event()
+        self._metrics = Metrics(CollectorRegistry(), version=version("stadtfunk"))
+        self._writer = Writer(self._connector(Role.INGEST), deadline=settings.database.timeouts.outer)
+        self._outage = Outage(spool)
+        self._pipeline = Pipeline(preparation(settings), self._writer, self._outage, self._metrics)
+        self._subscriptions = [subscribe(source) for source in settings.sources]
+        self._instance = Instance(
+            [f"source {source.client_id} at {source.host}:{source.port}" for source in settings.sources],
+            self._connector(Role.INGEST),
+        )
+        canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
+        self._readiness = Readiness(self._subscriptions, self._instance, self._outage, canaries)
+        self._watch(spool)
+        self._app = create_app(self._readiness, self._metrics.registry, WebhookSink(self._pipeline), settings.http)
+        self._listener = bind(settings.http)
+
+    async def run(self) -> ExitCode:
+        """Everything, until told to end."""
+        code = ExitCode.OK
+        try:
+            await self._instance.claim()
+            await self._serve()
+        except* AlreadyRunning as errors:
+            log.error("refused reason=%r", str(errors.exceptions[0]))
+            code = ExitCode.REFUSED
+        except* (SchemaBehind, Fatal) as errors:
+            log.critical("fatal reason=%r", str(errors.exceptions[0]))
+            code = ExitCode.UNAVAILABLE
+        finally:
+            self._listener.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN):
+                    await self._writer.close()
+                    await self._instance.release()
+        log.info("stopped code=%d", code)
+        return code
+
+    async def _serve(self) -> None:
+        self._handle_signals()
+        async with asyncio.TaskGroup() as tasks:
+            readers = [tasks.create_task(self._pipeline.consume(one)) for one in self._subscriptions]
+            links = [tasks.create_task(one.run()) for one in self._subscriptions]
+            others = [tasks.create_task(one) for one in self._background()]
+            log.info("started sources=%d", len(links))
+            await self._stop.wait()
+            log.info("stopping")
+            await self._finish(readers)
+            for task in (*links, *others):
+                task.cancel()
+
+    def _background(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the sources and is cancelled at the end."""
+        return [
+            self._pipeline.drain(),
+            self._instance.watch(),
+            self._metrics.watch_event_loop(),
+            serve(self._app, self._listener),
+            beat(self._settings.heartbeat, self._readiness),
+            upkeep(self._settings, self._connector(Role.MAINTENANCE)),
+        ]
+
+    async def _finish(self, readers: list[asyncio.Task[None]]) -> None:
+        """Read nothing more, store or spool what has arrived, acknowledge it, say goodbye to the brokers."""
+        for subscription in self._subscriptions:
+            subscription.stop_reading()
+        if readers:
+            _, late = await asyncio.wait(readers, timeout=FINISH_WITHIN)
+            if late:
+                log.warning("finishing_late readers=%d", len(late))
+                self._pipeline.hurry()
+                await asyncio.wait(late, timeout=CLOSE_WITHIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await asyncio.gather(*(subscription.close() for subscription in self._subscriptions))
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        """New decoders and mapping from the next batch on; on any error the old ones stay."""
+        from config.problems import ConfigurationError
+
+        try:
+            settings = self._settings if self._reread is None else self._reread()
+            self._pipeline.reload(preparation(settings))
+        except (ConfigurationError, RegistryError, MappingError) as error:
+            log.error("reload_failed reason=%r", str(error))
+        except KeyError as error:
+            log.error("reload_failed reason=%r", f"source {error} cannot be added without a restart")
+        else:
+            log.info("reloaded")
+
+    def _watch(self, spool: Spool) -> None:
+        self._metrics.watch_links(lambda: {one.source: one.state for one in self._subscriptions})
+        for name in self._settings.http.webhooks:
+            self._metrics.add_source(name)
+        self._metrics.watch_spool(messages=lambda: spool.depth, size=lambda: spool.bytes, oldest=lambda: spool.oldest)
+        self._metrics.watch_unstored(lambda: min(_known(self._pipeline.oldest_unstored, spool.oldest), default=None))
+
+    def _connector(self, role: Role) -> Callable[[], Coroutine[Any, Any, Connection]]:
+        return partial(connect, self._settings.database, role=role, application_name=f"stadtfunk {role.name.lower()}")
+
+
+class WebhookSink:
+    """`portal.health.DeliverySink`: a webhook's message goes the same way as every other."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def submit(self, source: str, topic: str, payload: bytes, received_at: datetime) -> None:
+        """Return when the message is committed or spooled.
+
+        Raises:
+            Unavailable: neither is possible now.
+        """
+        try:
+            await self._pipeline.submit([Delivery(source, topic, payload, received_at)], live=True)
+        except SpoolUnavailable:
+            raise Unavailable("spool") from None
+
+
+def _known(*times: datetime | None) -> list[datetime]:
+    return [at for at in times if at is not None]
