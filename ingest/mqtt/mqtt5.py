@@ -114,7 +114,9 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         if connack.reason_code.value >= FAILURE:
             raise LinkRefused(f"the broker refused the connection: {_words(connack)}")
         if connack.max_qos.value < self._settings.qos:
-            raise LinkRefused(f"the broker offers QoS {connack.max_qos.value} only: set `qos` of the source accordingly")
+            raise LinkRefused(
+                f"the broker offers QoS {connack.max_qos.value} only: set `qos` of the source accordingly"
+            )
         if self._settings.shared_group is not None and not connack.shared_subscription_available:
             raise LinkRefused("the broker offers no shared subscriptions: remove `shared_group`")
         self.session_present = connack.session_present

@@ -32,9 +32,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def subscribe(
-    settings: SourceSettings, *, backoff: Backoff | None = None, clock: Clock = utc_now
-) -> "MqttSubscription":
+def subscribe(settings: SourceSettings, *, backoff: Backoff | None = None, clock: Clock = utc_now) -> Subscription:
     """The subscription that `settings` describe, with its transport; nothing is connected before `run()`."""
     make = Mqtt5Transport if settings.resolved_transport == "mqtt5" else PahoTransport
     return MqttSubscription(settings, make(settings, clock), backoff=backoff or Backoff(), clock=clock)
@@ -231,8 +229,3 @@ async def _outcome(connecting: Coroutine[None, None, Link]) -> tuple[Link | None
         return await connecting, None
     except LinkError as error:
         return None, error
-
-
-def _is_subscription(subscription: MqttSubscription) -> Subscription:
-    """The type checker's proof that the contract is met."""
-    return subscription
