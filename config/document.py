@@ -4,7 +4,7 @@ Read safely: no tags beyond YAML's own, bounded bytes, values and depth (an alia
 key that stands twice is a problem instead of a silent winner.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from config.problems import Origin, Problem
 MAX_BYTES = 1 << 20
 MAX_VALUES = 20_000
 MAX_DEPTH = 20
+_COMPLEXITY = {"limit": str(MAX_VALUES), "depth": str(MAX_DEPTH)}
+
+_MAPPING_TAG = "tag:yaml.org,2002:map"
+_SEQUENCE_TAG = "tag:yaml.org,2002:seq"
 
 Key = str | int
 Location = tuple[Key, ...]
@@ -57,6 +61,8 @@ def read_document(path: Path) -> Document:
         document.problems.append(Problem(file, "", "unreadable", {"error": error.strerror or type(error).__name__}))
     except UnicodeDecodeError:
         document.problems.append(Problem(file, "", "utf8"))
+    except RecursionError:
+        document.problems.append(Problem(file, "", "too_complex", _COMPLEXITY))
     except yaml.YAMLError as error:
         document.problems.append(_syntax_problem(str(path), error))
     return document
@@ -65,17 +71,17 @@ def read_document(path: Path) -> Document:
 class _Refused(Exception):
     """The file as a whole is not read."""
 
-    def __init__(self, kind: str, **details: object) -> None:
+    def __init__(self, kind: str, details: Mapping[str, str]) -> None:
         super().__init__(kind)
         self.kind = kind
-        self.details = {name: str(value) for name, value in details.items()}
+        self.details = details
 
 
 def _read_text(path: Path) -> str:
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise _Refused("too_large", limit=MAX_BYTES)
+        raise _Refused("too_large", {"limit": str(MAX_BYTES)})
     return content.decode("utf-8")
 
 
@@ -84,7 +90,9 @@ def _syntax_problem(name: str, error: yaml.YAMLError) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         line = 0 if mark is None else mark.line + 1
-        return Problem(Origin(name, line), "", "yaml", {"error": error.problem or error.context or "syntax error"})
+        return Problem(
+            Origin(name, line), "", "yaml", {"error": ", ".join(filter(None, (error.context, error.problem)))}
+        )
     return Problem(Origin(name), "", "yaml", {"error": "a character that YAML does not allow"})
 
 
@@ -106,10 +114,10 @@ class _Reader:
     def _value(self, node: yaml.Node, location: Location) -> object:
         self._values += 1
         if self._values > MAX_VALUES or len(location) > MAX_DEPTH:
-            raise _Refused("too_complex", limit=MAX_VALUES, depth=MAX_DEPTH)
-        if isinstance(node, yaml.MappingNode):
+            raise _Refused("too_complex", _COMPLEXITY)
+        if isinstance(node, yaml.MappingNode) and node.tag == _MAPPING_TAG:
             return self._mapping(node, location)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE_TAG:
             return [self._entry(item, (*location, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, location)
 
@@ -136,6 +144,9 @@ class _Reader:
         return value if isinstance(value, str) else str(getattr(node, "value", ""))[:40]
 
     def _scalar(self, node: yaml.Node, location: Location) -> Hashable:
+        if not isinstance(node, yaml.ScalarNode):
+            self._report(node, location, "yaml", error=f"the tag {node.tag} is not allowed")
+            return None
         try:
             value = self._constructor.construct_object(node)
         except yaml.MarkedYAMLError as error:

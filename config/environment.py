@@ -115,7 +115,12 @@ def _with_next(location: Location) -> Iterator[tuple[Key, Key | None]]:
 
 
 def _parsed(value: str, place: Place) -> object:
-    """Lists and sections in YAML's short form; every other value stays a text, which the models convert."""
+    """Closed choices as they are meant, lists and sections in YAML's short form; every other value stays a text, which
+    the models convert.
+    """
+    for option in place.options:
+        if str(option) == value:
+            return option
     if (place.is_list or place.is_mapping or place.model is not None) and value.lstrip()[:1] in ("[", "{"):
         try:
             parsed: object = yaml.safe_load(value)

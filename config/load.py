@@ -65,7 +65,9 @@ def _validated(model: type[ModelT], document: Document, path: Path | None, envir
         settings = model.model_validate(values)
     except ValidationError as error:
         details = [detail for detail in error.errors(include_url=False) if detail["type"] not in _CONSEQUENCES]
-        document.problems.extend(_problem(detail, document, place) for detail in details)
+        told = {problem.key for problem in document.problems}
+        found = [_problem(detail, document, place) for detail in details]
+        document.problems.extend(problem for problem in found if problem.key not in told)
         raise ConfigurationError(document.problems) from None
     if document.problems:
         raise ConfigurationError(document.problems)
@@ -73,7 +75,9 @@ def _validated(model: type[ModelT], document: Document, path: Path | None, envir
 
 
 class _Paths:
-    """Makes relative paths of the file absolute and reports files that are named but cannot be read."""
+    """Makes relative paths of the file absolute and reports files that are named but cannot be read; empty sections
+    become sections.
+    """
 
     def __init__(self, document: Document, base: Path) -> None:
         self._document = document
@@ -83,6 +87,8 @@ class _Paths:
         """`value` with its paths resolved."""
         if place is None:
             return value
+        if value is None and place.model is not None and not place.optional:
+            return {}  # a section of which every line is commented out
         if isinstance(value, dict):
             return {key: self.resolved(item, place.child(key), (*location, key)) for key, item in value.items()}
         if isinstance(value, list):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -16,9 +16,10 @@ _SECRET_WORDS = ("password", "token", "secret", "passphrase", "credential", "dsn
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place in the tree of settings, described by the types that may stand there."""
+    """One place in the tree of settings, described by the types that may stand there; `optional`: null as well."""
 
     types: tuple[object, ...]
+    optional: bool = False
 
     @classmethod
     def root(cls, model: type[BaseModel]) -> "Place":
@@ -30,7 +31,7 @@ class Place:
         for candidate in self.types:
             found = _child(candidate, key)
             if found is not None:
-                return Place(_alternatives(found))
+                return Place(_alternatives(found), optional=NoneType in get_args(found))
         return None
 
     def descend(self, location: Location) -> "Place | None":
@@ -49,6 +50,11 @@ class Place:
     def known_keys(self) -> tuple[str, ...]:
         """The keys of the model here; empty where any key or none is allowed."""
         return () if self.model is None else tuple(self.model.model_fields)
+
+    @property
+    def options(self) -> tuple[object, ...]:
+        """The values of a closed choice."""
+        return tuple(value for kind in self.types if get_origin(kind) is Literal for value in get_args(kind))
 
     @property
     def is_list(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, SecretStr
 
 from config.document import Location
@@ -31,6 +32,7 @@ def secrets_of(settings: Settings) -> frozenset[str]:
         with suppress(OSError, ValueError):
             value = read()
             found.add(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
+    found.add(str(conninfo_to_dict("" if settings.database.embedded else settings.database.dsn).get("password", "")))
     if settings.database.password_file is not None:
         with suppress(OSError, ValueError):
             found.update(settings.database.password_file.read_text(encoding="utf-8").splitlines()[:1])
