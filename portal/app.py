@@ -54,7 +54,8 @@ def create_app(
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/webhooks/{source}", webhook, methods=["POST"], max_body_size=MAX_BODY_BYTES),
-            Route("/webhooks/{source}/{event:path}", webhook, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+            # The Things Stack appends a path for each kind of message where its operator configures one.
+            Route("/webhooks/{source}/{kind:path}", webhook, methods=["POST"], max_body_size=MAX_BODY_BYTES),
         ],
         middleware=[Middleware(SecurityHeaders)],
     )

@@ -1,11 +1,15 @@
 """The webhook receiver: `POST /webhooks/<source>` for The Things Stack, `?event=up` for ChirpStack's HTTP integration.
 
+The pipeline knows what a message is from its topic, as over MQTT. A body of The Things Stack tells everything itself
+and has none; for ChirpStack the topic that its broker would have used is made from the query and the body.
+
 An answer of 200 says that the message is committed or durably spooled. Everything that the sender should try
 again is 503 with `Retry-After`; everything that trying again cannot heal is 4xx.
 """
 
 import asyncio
 import hmac
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -22,20 +26,23 @@ from portal.settings import HttpSettings
 logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 10.0
-JSON = "application/json"
-PROTOBUF = "application/octet-stream"
-_EVENT = re.compile(r"[a-z][a-z_/]{0,39}")
+CHIRPSTACK = "chirpstack"
+_EVENT = re.compile(r"[a-z]{1,20}")
+_LEVEL = re.compile(r"[^/+#\x00]{1,64}")
+_NOWHERE = "0000000000000000"
+"""A DevEUI of nobody: the body names none, and the parser will say why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who may post: the header that carries the token, and the token."""
+    """Who may post: the header that carries the token, the token, and whose messages they are."""
 
     header: str
     token: SecretStr
+    wire_format: str
 
 
-NOBODY = Sender("Authorization", SecretStr("0" * 32))
+NOBODY = Sender("Authorization", SecretStr("0" * 32), "")
 
 
 class WebhookReceiver:
@@ -47,7 +54,8 @@ class WebhookReceiver:
 
     def __init__(self, settings: HttpSettings, sink: DeliverySink) -> None:
         self._senders = {
-            name: Sender(webhook.header, webhook.read_token()) for name, webhook in settings.webhooks.items()
+            name: Sender(webhook.header, webhook.read_token(), webhook.format)
+            for name, webhook in settings.webhooks.items()
         }
         self._submit_seconds = settings.submit_seconds
         self._sink = sink
@@ -56,13 +64,14 @@ class WebhookReceiver:
         """Answer one POST; the body is read only after the token has been checked."""
         received_at = datetime.now(UTC)
         source = str(request.path_params["source"])
-        if not authorised(request.headers, self._senders.get(source, NOBODY)):
+        sender = self._senders.get(source, NOBODY)
+        if not authorised(request.headers, sender):
             return _refusal(401, "unauthorised", headers={"WWW-Authenticate": "Bearer"})
-        event = _event(request)
-        if event is None:
-            return _refusal(404, "unknown_event")
-        if not _acceptable(request.headers, from_chirpstack="event" in request.query_params):
-            return _refusal(415, "unsupported_media_type")
+        event = request.query_params.get("event", "")
+        if sender.wire_format == CHIRPSTACK and _EVENT.fullmatch(event) is None:
+            return _refusal(400, "the URL needs ?event=")
+        if not is_plain_json(request.headers):
+            return _refusal(415, "expected application/json, not compressed")
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 payload = await request.body()
@@ -70,7 +79,8 @@ class WebhookReceiver:
             return _refusal(408, "body_too_slow")
         except ClientDisconnect:
             return Response(status_code=400)
-        return await self._submit(source, f"webhooks/{source}/{event}".rstrip("/"), payload, received_at)
+        topic = chirpstack_topic(event, payload) if sender.wire_format == CHIRPSTACK else ""
+        return await self._submit(source, topic, payload, received_at)
 
     async def _submit(self, source: str, topic: str, payload: bytes, received_at: datetime) -> Response:
         try:
@@ -94,21 +104,26 @@ def authorised(headers: Mapping[str, str], sender: Sender) -> bool:
     return same and sender is not NOBODY
 
 
-def _event(request: Request) -> str | None:
-    """The event's name from the path or from ChirpStack's query; empty when the body alone tells it."""
-    name = str(request.path_params.get("event") or request.query_params.get("event") or "")
-    return name if not name or _EVENT.fullmatch(name) else None
-
-
-def _acceptable(headers: Mapping[str, str], *, from_chirpstack: bool) -> bool:
-    """JSON from everybody, protobuf from ChirpStack alone; compressed bodies from nobody."""
+def is_plain_json(headers: Mapping[str, str]) -> bool:
+    """True for uncompressed JSON: a compressed body would have no cap, and protobuf has no place for the topic."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    plain = headers.get("content-encoding", "identity").lower() == "identity"
-    return plain and (media_type == JSON or (from_chirpstack and media_type == PROTOBUF))
+    return media_type == "application/json" and headers.get("content-encoding", "identity").lower() == "identity"
+
+
+def chirpstack_topic(event: str, payload: bytes) -> str:
+    """The topic under which ChirpStack publishes this event; whatever is wrong with the body is left to the parser."""
+    try:
+        info = json.loads(payload)["deviceInfo"]
+        application, device = str(info["applicationId"]), str(info["devEui"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        application, device = "-", _NOWHERE
+    if not _LEVEL.fullmatch(application) or not _LEVEL.fullmatch(device):
+        application, device = "-", _NOWHERE
+    return f"application/{application}/device/{device}/event/{event}"
 
 
 def _refusal(status: int, reason: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    logger.warning("webhook_refused status=%d reason=%s", status, reason)
+    logger.warning("webhook_refused status=%d reason=%r", status, reason)
     return JSONResponse({"error": reason}, status_code=status, headers=headers)
 
 

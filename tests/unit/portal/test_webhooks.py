@@ -15,7 +15,10 @@ from tests.unit.portal.doubles import FixedHealth, RecordingSink, unavailable
 TOKEN = "canary-token-0123456789"
 SETTINGS = HttpSettings.model_validate(
     {
-        "webhooks": {"ttn-mainz": {"token": TOKEN}, "chirpstack": {"token": TOKEN, "header": "X-Stadtfunk-Token"}},
+        "webhooks": {
+            "ttn-mainz": {"token": TOKEN},
+            "chirpstack": {"token": TOKEN, "header": "X-Stadtfunk-Token", "format": "chirpstack"},
+        },
         "submit_seconds": 0.05,
     }
 )
@@ -39,29 +42,56 @@ def test_a_tts_message_reaches_the_sink_unchanged():
     answer = post("/webhooks/ttn-mainz/up", headers=BEARER | JSON, sink=sink)
     assert answer.status_code == 200
     [(source, topic, payload, received_at)] = sink.submitted
-    assert (source, topic, payload) == ("ttn-mainz", "webhooks/ttn-mainz/up", BODY)
+    assert (source, topic, payload) == ("ttn-mainz", "", BODY)
     assert before <= received_at <= datetime.now(UTC)
 
 
-@pytest.mark.parametrize(
-    ("path", "topic"),
-    [
-        ("/webhooks/ttn-mainz", "webhooks/ttn-mainz"),
-        ("/webhooks/ttn-mainz/down/ack", "webhooks/ttn-mainz/down/ack"),
-        ("/webhooks/ttn-mainz?event=up", "webhooks/ttn-mainz/up"),
-    ],
-)
-def test_the_event_comes_from_path_or_query(path, topic):
+def from_chirpstack(body, query="?event=up"):
     sink = RecordingSink()
-    assert post(path, headers=BEARER | JSON, sink=sink).status_code == 200
-    assert sink.submitted[0][1] == topic
+    headers = {"X-Stadtfunk-Token": TOKEN} | JSON
+    return post(f"/webhooks/chirpstack{query}", headers=headers, content=body, sink=sink), sink
 
 
-def test_a_configured_header_carries_the_token():
-    sink = RecordingSink()
-    answer = post("/webhooks/chirpstack?event=up", headers={"X-Stadtfunk-Token": TOKEN} | JSON, sink=sink)
+def test_chirpstack_messages_get_the_topic_of_its_broker():
+    body = b'{"relayRxInfo": {"devEui": "ff"}, "deviceInfo": {"applicationId": "a-b", "devEui": "a84041000181bcd5"}}'
+    answer, sink = from_chirpstack(body, "?event=join")
     assert answer.status_code == 200
-    assert len(sink.submitted) == 1
+    [(source, topic, payload, _)] = sink.submitted
+    assert (source, topic) == ("chirpstack", "application/a-b/device/a84041000181bcd5/event/join")
+    assert payload == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"deviceInfo": null}',
+        b'{"deviceInfo": {"applicationId": "a/#", "devEui": "x"}}',
+        b'{"deviceInfo": {"applicationId": "a", "devEui": "x/event/canary"}}',
+        b'{"deviceInfo": ' + b"[" * 60_000,
+        b"\xff\xfe",
+    ],
+    ids=range(10),
+)
+def test_a_bad_chirpstack_body_is_kept_for_the_parser_to_reject(body):
+    answer, sink = from_chirpstack(body)
+    assert answer.status_code == 200
+    assert sink.submitted[0][1] == "application/-/device/0000000000000000/event/up"
+
+
+@pytest.mark.parametrize("query", ["", "?event=", "?event=../../x", "?event=UP%0Ainjected", "?event=a/b"])
+def test_chirpstack_must_name_the_event(query):
+    answer, sink = from_chirpstack(b"{}", query)
+    assert (answer.status_code, sink.submitted) == (400, [])
+
+
+@pytest.mark.parametrize("path", ["/webhooks/ttn-mainz", "/webhooks/ttn-mainz/up", "/webhooks/ttn-mainz/down/ack"])
+def test_paths_per_message_type_are_taken_too(path):
+    assert post(path, headers=BEARER | JSON).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -106,20 +136,17 @@ def test_a_chunked_body_without_length_meets_the_same_cap():
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "status"),
+    ("headers", "status"),
     [
-        ("/webhooks/ttn-mainz", {}, 415),
-        ("/webhooks/ttn-mainz", {"Content-Type": "text/plain"}, 415),
-        ("/webhooks/ttn-mainz", {"Content-Type": "application/octet-stream"}, 415),
-        ("/webhooks/ttn-mainz?event=up", {"Content-Type": "application/octet-stream"}, 200),
-        ("/webhooks/ttn-mainz", {"Content-Type": "application/json; charset=utf-8"}, 200),
-        ("/webhooks/ttn-mainz", JSON | {"Content-Encoding": "gzip"}, 415),
-        ("/webhooks/ttn-mainz?event=../../x", JSON, 404),
-        ("/webhooks/ttn-mainz?event=UP%0Ainjected", JSON, 404),
+        ({}, 415),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/octet-stream"}, 415),
+        ({"Content-Type": "application/json; charset=utf-8"}, 200),
+        (JSON | {"Content-Encoding": "gzip"}, 415),
     ],
 )
-def test_only_known_media_types_and_events_are_taken(path, headers, status):
-    assert post(path, headers=BEARER | headers).status_code == status
+def test_only_plain_json_is_taken(headers, status):
+    assert post("/webhooks/ttn-mainz", headers=BEARER | headers).status_code == status
 
 
 def test_unavailable_asks_the_sender_to_come_again():
