@@ -1,0 +1,1 @@
+"""Encoders: what each simulated device sends, byte for byte as its maker documents it. One file per device family."""
