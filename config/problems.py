@@ -52,6 +52,7 @@ MESSAGES: Final = {
     "too_large": "expected a file of at most {limit} bytes",
     "too_complex": "expected at most {limit} values, nested at most {depth} deep",
     "unreadable": "expected a file that can be read: {error}",
+    "nothing_to_receive": "expected at least one source, or one of http.webhooks",
     "other": "{error}",
 }
 """Every text of a problem by its kind, as templates."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stadtfunk.commands import check_config, decode, migrate
+from stadtfunk.commands import check_config, decode, migrate, rejected, replay, run, status
 from stadtfunk.commands.options import examples
 
 EPILOG = examples(
@@ -43,9 +43,13 @@ def options(
     """LoRaWAN sensor ingestion for cities: uplinks become readings, and none is lost."""
 
 
+app.command(epilog=run.EPILOG)(run.run)
 app.command("check-config", epilog=check_config.EPILOG)(check_config.check_config)
 app.command(epilog=migrate.EPILOG)(migrate.migrate)
+app.command(epilog=status.EPILOG)(status.status)
 app.command(epilog=decode.EPILOG)(decode.decode)
+app.command(epilog=replay.EPILOG)(replay.replay)
+app.add_typer(rejected.app, name="rejected")
 
 
 def main() -> None:

@@ -53,10 +53,11 @@ def check_mapping(settings: "Settings") -> None:
 
 
 def effective(settings: "Settings") -> str:
-    """All settings in effect as YAML, with `***` for secrets."""
+    """All settings in effect as YAML, with asterisks for secrets."""
     import yaml
 
-    from config.redact import redact
+    from config.redact import Redactor
+    from config.secrets import secrets_of
 
     plain = settings.model_dump(mode="json")
-    return redact(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).replace("'**********'", "'***'")
+    return Redactor(secrets_of(settings))(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))

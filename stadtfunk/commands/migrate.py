@@ -1,6 +1,7 @@
 """`stadtfunk migrate`: bring the database to this version's schema."""
 
 import asyncio
+from contextlib import nullcontext
 
 from stadtfunk.commands.options import ConfigOption, console, examples, load
 from stadtfunk.commands.outcome import reported
@@ -12,11 +13,11 @@ EPILOG = examples("stadtfunk migrate", "STADTFUNK_DATABASE__DSN=postgresql://own
 def migrate(config: ConfigOption = None) -> None:
     """Create or update the tables; harmless when they are up to date. Needs the owner's rights."""
     with reported():
-        from stadtfunk.database import running
+        from storage.embedded import EmbeddedPostgres
         from storage.migrate import migrate as bring_up_to_date
 
         settings = load(config)
-        with running(settings.database):
+        with EmbeddedPostgres(settings.database.data_dir) if settings.database.embedded else nullcontext():
             done = asyncio.run(bring_up_to_date(settings.database))
     out = console()
     for name in done.migrations:

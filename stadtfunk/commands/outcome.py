@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @contextmanager
 def reported() -> Iterator[None]:
     """Say expected errors in one sentence and exit with their code; a defect keeps its traceback."""
+    import psycopg
+
     from config.problems import ConfigurationError
     from storage.embedded import EmbeddedError
     from storage.failures import Fatal, Retryable
@@ -29,6 +31,12 @@ def reported() -> Iterator[None]:
         raise typer.Exit(ExitCode.CONFIGURATION) from None
     except (Retryable, Fatal, EmbeddedError) as error:
         say(text("The database cannot be used: {error}", error=error))
+        raise typer.Exit(ExitCode.UNAVAILABLE) from None
+    except psycopg.errors.UndefinedTable:
+        say(text("The tables are missing or older than this version: run `stadtfunk migrate`."))
+        raise typer.Exit(ExitCode.UNAVAILABLE) from None
+    except psycopg.OperationalError as error:
+        say(text("The database cannot be used: {error}", error=str(error).strip().partition("\n")[0]))
         raise typer.Exit(ExitCode.UNAVAILABLE) from None
     except MigrationRefused as error:
         say(text("The database is not changed: {error}", error=error))

@@ -1,0 +1,72 @@
+"""What the database holds, at a glance: totals of devices, sources, reading kinds and rejected messages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import sql
+
+from decoders.readings import KINDS, Reading
+from storage.database import Connection
+from storage.rejected import count_open
+from storage.statements import load
+
+_QUERIES = load("overview")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTotals:
+    """All devices together; `missing_frames` are those that the frame counters say were lost before they arrived."""
+
+    devices: int
+    orphans: int
+    uplinks: int
+    duplicates: int
+    missing_frames: int
+    latest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTotals:
+    """The devices whose latest uplink came from this source."""
+
+    devices: int
+    latest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KindTotals:
+    """Readings of one kind; `latest` is the newest time of measurement."""
+
+    rows: int
+    latest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything at one moment."""
+
+    devices: DeviceTotals
+    sources: Mapping[str, SourceTotals]
+    kinds: Mapping[str, KindTotals]
+    rejected: Mapping[str, int]
+
+
+async def overview(connection: Connection, kinds: Sequence[type[Reading]] = KINDS) -> Overview:
+    """The totals of now. Counts every row of the kind tables: seconds for hundreds of millions."""
+    devices = await (await connection.execute(_QUERIES["devices"])).fetchone()
+    assert devices is not None
+    sources = await (await connection.execute(_QUERIES["sources"])).fetchall()
+    return Overview(
+        devices=DeviceTotals(*devices),
+        sources={name: SourceTotals(count, latest) for name, count, latest in sources},
+        kinds={kind.kind: await _kind_totals(connection, kind) for kind in kinds},
+        rejected=await count_open(connection),
+    )
+
+
+async def _kind_totals(connection: Connection, kind: type[Reading]) -> KindTotals:
+    query = sql.SQL(_QUERIES["kind_totals"]).format(kind=sql.Identifier(kind.kind))
+    row = await (await connection.execute(query)).fetchone()
+    assert row is not None
+    return KindTotals(*row)

@@ -1,0 +1,22 @@
+-- Statements of storage/overview.py. Totals come from device_state, which has one row per device, however long the history.
+
+-- name: devices
+SELECT
+    count(*),
+    count(*) FILTER (WHERE outcome = 'orphan'),
+    coalesce(sum(uplinks), 0)::bigint,
+    coalesce(sum(duplicates), 0)::bigint,
+    coalesce(sum(earlier_gaps + last_f_cnt - first_f_cnt + 1 - session_uplinks), 0)::bigint,
+    max(last_received_at)
+FROM device_state
+
+-- name: sources
+SELECT s.name, count(d.device_id), max(d.last_received_at)
+FROM source AS s
+LEFT JOIN device_state AS d ON d.source_id = s.id
+GROUP BY s.name
+ORDER BY s.name
+
+-- name: kind_totals
+-- The identifier is a checked name of a reading kind.
+SELECT count(*), max(observed_at) FROM {kind}
