@@ -15,7 +15,7 @@ from datetime import datetime
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, PINGREQ, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -34,6 +34,7 @@ TCP_SECONDS = 4.0
 KEEPALIVE_PART = 0.75
 """paho needs up to two keepalives and two seconds to notice a dead connection; with this, at most two of ours."""
 MISC_SECONDS = 1.0
+DISCONNECT_PACKET = b"\xe0\x00"
 BURST = 100
 """Messages that are read before the event loop gets its turn."""
 
@@ -170,6 +171,7 @@ class _Client(aiomqtt.Client):
         self._tls = settings.tls is not None
         self._client_id = settings.client_id
         self._arrived = 0
+        self._leaving = False
 
     # ---- for the link
 
@@ -220,8 +222,14 @@ class _Client(aiomqtt.Client):
         self._client.loop_misc()
 
     def say_goodbye(self) -> None:
-        """Queue DISCONNECT behind the acks; paho closes the socket when it is written."""
-        self._client.disconnect()
+        """Queue DISCONNECT behind the acks, and read what still comes until the broker closes.
+
+        paho's own `disconnect()` closes the socket at once; unread bytes then turn the close into a reset, and the
+        broker misses the last acks. Under another name paho writes the packet and leaves the socket open.
+        """
+        self._leaving = True
+        self._client._packet_queue(PINGREQ, DISCONNECT_PACKET, 0, 0)
+        self.resume()
 
     def cut(self, error: LinkError | None) -> None:
         """Close the socket now; one that a thread is still opening is closed when it is open."""
@@ -279,7 +287,7 @@ class _Client(aiomqtt.Client):
         if not self._connected.done():
             hint = ": does it require a client certificate?" if self._tls else ""
             self._connected.set_exception(aiomqtt.MqttError(f"the broker closed the connection unasked{hint}"))
-        self._end(self._why(reason_code, from_broker=flags.is_disconnect_packet_from_server))
+        self._end(None if self._leaving else self._why(reason_code, from_broker=flags.is_disconnect_packet_from_server))
 
     def _on_publish(
         self, client: PahoClient, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties
@@ -290,6 +298,8 @@ class _Client(aiomqtt.Client):
 
     def _on_message(self, _client: PahoClient, _userdata: object, message: MQTTMessage) -> None:
         self._arrived += 1
+        if self._leaving:
+            return
         delivery = Delivery(
             self._intake.source,
             message.topic,
@@ -332,7 +342,7 @@ class _Client(aiomqtt.Client):
         if not self.ended.done():
             self.ended.set_result(error)
 
-    def _why(self, reason: ReasonCode, *, from_broker: bool) -> LinkError | None:
+    def _why(self, reason: ReasonCode, *, from_broker: bool) -> LinkError:
         name = str(reason)
         if from_broker and name == "Session taken over":
             return LinkRefused(
@@ -340,8 +350,6 @@ class _Client(aiomqtt.Client):
             )
         if from_broker:
             return LinkLost(f"the broker closed the connection: {name.lower()}")
-        if not reason.is_failure:
-            return None
         if name == "Protocol error":
             return MalformedStream("the broker sent a malformed packet")
         return LinkLost("no PINGRESP in time" if name == "Keep alive timeout" else "the connection was lost")

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
+SUSPICIOUSLY_BRIEF = 3
+"""After so many brief connections in a row, a second client with our id is suspected."""
+
 
 def utc_now() -> datetime:
     """The wall clock."""
@@ -60,6 +63,7 @@ class MqttSubscription:
         self._closed = asyncio.Event()
         self._subscribed_at: float | None = None
         self._had_session = False
+        self._brief_in_row = 0
 
     async def run(self) -> None:
         """Connect, subscribe, reconnect with jittered back-off; returns after `close()`."""
@@ -116,9 +120,10 @@ class MqttSubscription:
             error = failure
         finally:
             self._detach()
+        lasted = monotonic() - self._subscribed_at if self._subscribed_at is not None else 0.0
+        self._brief_in_row = self._brief_in_row + 1 if 0 < lasted < self._backoff.settled else 0
         if error is not None and not self._closed.is_set():
             self._note(error)
-        lasted = monotonic() - self._subscribed_at if self._subscribed_at is not None else 0.0
         return self._backoff.next(lasted=lasted, refused=isinstance(error, LinkRefused))
 
     async def _connect_and_serve(self) -> LinkError | None:
@@ -211,8 +216,14 @@ class MqttSubscription:
 
     def _note(self, error: LinkError) -> None:
         self.state.last_error = str(error)
+        if isinstance(error, LinkLost) and self._brief_in_row >= SUSPICIOUSLY_BRIEF:
+            # brokers do not always say that a session was taken over
+            self.state.last_error += (
+                f"; {self._brief_in_row} connections in a row ended within seconds: does another client use the "
+                f"client_id {self._settings.client_id}?"
+            )
         self.state.malformed += isinstance(error, MalformedStream)
-        logger.warning("disconnected source=%s epoch=%d error=%r", self.source, self.state.epoch, str(error))
+        logger.warning("disconnected source=%s epoch=%d error=%r", self.source, self.state.epoch, self.state.last_error)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not longer than until `close()`."""

@@ -146,7 +146,7 @@ class Mosquitto:
     def _write_configuration(self) -> Path:
         self.directory.mkdir(parents=True, exist_ok=True)
         lines = [f"{name} {_option(value)}" for name, value in self._options.items()]
-        lines += ["log_dest stdout", f"allow_anonymous {_option(not self._users)}", f"listener {self.port} {HOST}"]
+        lines += ["log_dest stderr", f"allow_anonymous {_option(not self._users)}", f"listener {self.port} {HOST}"]
         if self._users:
             lines.append(f"password_file {self._write_users()}")
         if self._acl:
