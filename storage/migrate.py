@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
 
+import psycopg
+
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, Role, connect, locked
 from storage.kind_tables import ensure_kind_table
 from storage.refusal import MigrationRefused
-from storage.roles import create_roles
+from storage.roles import create_roles, grant
+from storage.rollups import ensure_rollups
 from storage.settings import DatabaseSettings
 from storage.statements import load
-from storage.timescale import detect
+from storage.timescale import detect, ensure_hypertables
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +94,11 @@ async def migrate(
             timescale = await _prepare(connection, settings)
             applied = await _apply(connection, migrations() if numbered is None else numbered)
             changed = [kind.kind for kind in kinds if await ensure_kind_table(connection, kind)]
+            if timescale:
+                await ensure_hypertables(connection, kinds)
+            await ensure_rollups(connection, kinds, timescale=timescale is not None)
+            if settings.use_roles:
+                await grant(connection, kinds)
     _log.info("migrated migrations=%d kinds=%d timescale=%s", len(applied), len(changed), timescale or "none")
     return Migrated(tuple(applied), tuple(changed), timescale)
 
@@ -111,10 +119,22 @@ async def _prepare(connection: Connection, settings: DatabaseSettings) -> str | 
     if settings.use_roles:
         await connection.execute(_QUERIES["own_schema"])
     timescale = await detect(connection, wanted=settings.timescale == "auto")
+    await _create_btree_gist(connection)
     if settings.use_roles:
         await connection.execute("SELECT set_config('role', %s, false)", (Role.OWNER.value,))
     await connection.execute(_QUERIES["create_records"])
     return await _decide_once(connection, timescale)
+
+
+async def _create_btree_gist(connection: Connection) -> None:
+    """The one extension of PostgreSQL's own that the schema needs: bindings of assets exclude each other with it."""
+    try:
+        await connection.execute(_QUERIES["create_btree_gist"])
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported) as error:
+        raise MigrationRefused(
+            "the extension btree_gist is missing: install PostgreSQL's contrib package and let an administrator run "
+            "`CREATE EXTENSION btree_gist` in this database"
+        ) from error
 
 
 async def _decide_once(connection: Connection, timescale: str | None) -> str | None:

@@ -1,12 +1,16 @@
 """The database roles and what each may do: least privilege, per table and view, the same on both databases."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
 from psycopg import sql
 
+from decoders.readings import Reading
 from storage.database import Connection, Role
+from storage.grants import CORE, Grant, kind_grants
 from storage.refusal import MigrationRefused
+from storage.rollup_parts import relation
 from storage.statements import load
 
 _QUERIES = load("roles")
@@ -29,6 +33,30 @@ async def create_roles(connection: Connection) -> None:
                 await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.value)))
         except psycopg.errors.InsufficientPrivilege:
             raise MigrationRefused(_instructions()) from None
+
+
+async def grant(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
+    """Give each role exactly its rights, taking back what an earlier version gave."""
+    async with connection.transaction():
+        for role in Role:
+            if role is not Role.OWNER:
+                await _revoke(connection, role)
+        relations = {row[0] for row in await (await connection.execute(_QUERIES["relations"])).fetchall()}
+        for one in (*CORE, *(grant for kind in kinds for grant in kind_grants(kind, relations))):
+            for name in one.relations:
+                await _grant(connection, one, name)
+
+
+async def _revoke(connection: Connection, role: Role) -> None:
+    name = sql.Identifier(role.value)
+    await connection.execute(sql.SQL(_QUERIES["revoke_all"]).format(role=name))
+    await connection.execute(sql.SQL(_QUERIES["grant_usage"]).format(role=name))
+
+
+async def _grant(connection: Connection, one: Grant, name: str) -> None:
+    await connection.execute(
+        sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(one.privileges), relation(name), sql.Identifier(one.role.value))
+    )
 
 
 async def _create(connection: Connection, role: Role) -> None:

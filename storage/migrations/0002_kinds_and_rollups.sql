@@ -22,3 +22,9 @@ CREATE TABLE rollup_watermark (
     stored_before timestamptz NOT NULL,
     refreshed_at  timestamptz NOT NULL
 );
+
+-- The views that were made for a kind, by checksum of their text, so that they are made again only when it changes.
+CREATE TABLE kind_views (
+    kind     text PRIMARY KEY,
+    checksum text NOT NULL
+);

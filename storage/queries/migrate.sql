@@ -33,19 +33,21 @@ SELECT timescale FROM installation
 -- name: record_installation
 INSERT INTO installation (timescale) VALUES (%s)
 
--- name: find_timescale
-SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'timescaledb'
-
--- name: timescale_is_loadable
--- Available to CREATE EXTENSION and loaded by the server, without which it refuses to be created.
-SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-    AND current_setting('shared_preload_libraries') ~ 'timescaledb'
-
--- name: create_timescale
-CREATE EXTENSION IF NOT EXISTS timescaledb
-
 -- name: kind_columns
 SELECT version, columns FROM kind_version WHERE kind = %s ORDER BY version DESC LIMIT 1
 
 -- name: record_kind
 INSERT INTO kind_version (kind, version, columns) VALUES (%s, %s, %s)
+
+-- name: kind_versions
+SELECT version, columns FROM kind_version WHERE kind = %s ORDER BY version
+
+-- name: find_views
+SELECT checksum FROM kind_views WHERE kind = %s
+
+-- name: record_views
+INSERT INTO kind_views (kind, checksum) VALUES (%s, %s)
+ON CONFLICT (kind) DO UPDATE SET checksum = excluded.checksum
+
+-- name: create_btree_gist
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public

