@@ -39,18 +39,23 @@ def config_file(chosen: Path | None) -> Path | None:
     return next((path for path in DEFAULT_FILES if path.is_file()), None)
 
 
-def load(chosen: Path | None) -> "Settings":
+def load(chosen: Path | None, *, service: bool = False) -> "Settings":
     """The settings, with the log configured by them.
+
+    Args:
+        service: tell what happens; a short command tells its result, and in the log only warnings.
 
     Raises:
         ConfigurationError: with every problem.
     """
     from config.load import load_settings
-    from config.logging import configure
+    from config.logging import Level, configure
     from config.secrets import secrets_of
 
     settings = load_settings(config_file(chosen))
-    configure(settings.logging, secrets=secrets_of(settings))
+    quiet = settings.logging.model_copy(update={"level": Level.WARNING})
+    told = settings.logging if service or settings.logging.level is Level.DEBUG else quiet
+    configure(told, secrets=secrets_of(settings))
     return settings
 
 

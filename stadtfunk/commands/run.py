@@ -39,7 +39,7 @@ def run(
         from config.load import load_settings
         from stadtfunk import app
 
-        settings = load(config)
+        settings = load(config, service=True)
         check_mapping(settings)
         check_sources(settings)
         try:
