@@ -6,11 +6,15 @@ finds it by walking `decoders/devices/`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from decoders.errors import DecodeError, Rejected, RejectReason
 from decoders.reader import ByteReader
 from decoders.readings import Reading
 from decoders.uplink import Uplink
+
+MAX_READINGS = 64
+"""Readings of one uplink: a defect must not flood the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,13 @@ class Fragment:
 DecodeFunction = Callable[[Uplink, ByteReader], "Sequence[Reading] | Fragment"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What one uplink gave."""
+class Decoded(NamedTuple):
+    """What one uplink gave. A tuple, because there is one per uplink on the hot path.
+
+    Attributes:
+        warnings: what the decoder found odd but could live with.
+        unread: bytes after the last one that the decoder read.
+    """
 
     readings: tuple[Reading, ...]
     warnings: tuple[str, ...] = ()
@@ -70,10 +78,12 @@ class Decoder:
         data = ByteReader(uplink.payload)
         try:
             result = self.function(uplink, data)
+            if isinstance(result, Fragment):
+                return Decoded((), tuple(data.warnings), data.remaining, result)
+            if len(result) <= MAX_READINGS:
+                return Decoded(tuple(result), tuple(data.warnings), data.remaining)
         except Rejected:
             raise
         except Exception as defect:  # a decoder's defect must cost nothing but its own uplink (promise 2)
             raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: {type(defect).__name__}") from defect
-        if isinstance(result, Fragment):
-            return Decoded((), tuple(data.warnings), data.remaining, result)
-        return Decoded(tuple(result), tuple(data.warnings), data.remaining)
+        raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: more than {MAX_READINGS} readings of one uplink")

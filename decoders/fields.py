@@ -7,7 +7,7 @@ A value is `(raw * multiply + add) / divide`, in the unit of the reading's field
 that 1957 / 100 is 19.57 and not 19.570000000000004.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 
@@ -41,16 +41,6 @@ class Field:
     divide: int = 1
     faults: Mapping[int, QualityFlag] = field(default_factory=dict)
 
-    def value(self, raw: int) -> float | None:
-        """The number that `raw` (unsigned) stands for; None for a fault code."""
-        if raw in self.faults:
-            return None
-        if self.mask is not None:
-            raw &= self.mask
-        if self.signed and raw >> (8 * self.size - 1):
-            raw -= 1 << (8 * self.size)
-        return (raw * self.multiply + self.add) / self.divide
-
 
 class Layout:
     """Fields of one block of `size` bytes. Fields may share bytes; gaps are skipped.
@@ -65,8 +55,7 @@ class Layout:
                 raise ValueError(f"field {one.name} does not fit into {size} bytes")
         self.size = size
         self.fields = fields
-        sign = "<" if order == "little" else ">"
-        self._numbers = [(one, Struct(f"{sign}{one.offset}x{_CODES[one.size]}").unpack_from) for one in fields]
+        self._numbers = [(one, _unpacker(one, order), _as_read(one)) for one in fields]
 
     def read(self, data: ByteReader) -> tuple[dict[str, float | None], QualityFlag]:
         """The next block's values by field name, and the flags that its fault codes raise.
@@ -77,12 +66,29 @@ class Layout:
         block = data.take(self.size)
         values: dict[str, float | None] = {}
         flags = _NO_FLAGS
-        for one, unpack in self._numbers:
+        for one, unpack, faults in self._numbers:
             [raw] = unpack(block)
-            value = values[one.name] = one.value(raw)
-            if value is None:
-                flags |= one.faults[raw]
+            if raw in faults:
+                values[one.name] = None
+                flags |= faults[raw]
+                continue
+            if one.mask is not None:
+                raw &= one.mask
+            values[one.name] = (raw * one.multiply + one.add) / one.divide
         return values, flags
+
+
+def _unpacker(one: Field, order: str) -> Callable[[bytes], tuple[int, ...]]:
+    """Reads the field's raw number out of a block."""
+    code = _CODES[one.size]
+    sign = "<" if order == "little" else ">"
+    return Struct(f"{sign}{one.offset}x{code.lower() if one.signed else code}").unpack_from
+
+
+def _as_read(one: Field) -> dict[int, QualityFlag]:
+    """The field's fault codes as `_unpacker` reads them: with the sign of the field."""
+    half = 1 << (8 * one.size - 1)
+    return {code - 2 * half if one.signed and code >= half else code: flags for code, flags in one.faults.items()}
 
 
 _NO_FLAGS = QualityFlag(0)

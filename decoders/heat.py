@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from decoders.mbus.header import Function, Header, parse_header
-from decoders.mbus.records import Record
+from decoders.mbus.records import Record, Value
 from decoders.mbus.vif import Measure
 from decoders.readings import HeatMeter, QualityFlag
 from decoders.uplink import Uplink
@@ -30,7 +30,6 @@ _CURRENT = {
     Measure.IDENTIFICATION: METER_ID,
 }
 _TARIFFS = {1: "energy_tariff_1", 2: "energy_tariff_2", 3: "energy_tariff_3"}
-_TYPES: dict[str, type | tuple[type, ...]] = {"meter_time": datetime, "error_code": int}
 _LARGEST_CODE = 2**63 - 1
 """What a database column holds."""
 
@@ -57,15 +56,16 @@ class HeatTelegram:
 
     def put(self, name: str, record: Record) -> None:
         """Take a record as the field `name`."""
+        header, value, _ = record
         if name == METER_ID:
             self._identify(record)
         elif name in self.values:
             pass
-        elif record.header.function is Function.ERROR:
+        elif header.function is Function.ERROR:
             self.values[name] = None
             self.flags |= QualityFlag.METER_ERROR
-        elif isinstance(record.value, _TYPES.get(name, (int, float))) and _storable(record.value):
-            self.values[name] = record.value
+        elif _fits(name, value):
+            self.values[name] = value
         else:
             self.values[name] = None
             self.flags |= QualityFlag.CLOCK if name == "meter_time" else QualityFlag.SENSOR_FAULT
@@ -127,5 +127,8 @@ def meter_number(record: Record) -> str:
     return f"{value:08d}" if isinstance(value, int) and value >= 0 else ""
 
 
-def _storable(value: object) -> bool:
-    return not isinstance(value, int) or 0 <= value <= _LARGEST_CODE
+def _fits(name: str, value: Value) -> bool:
+    """True when the field takes this value; a meter could send a text as its error code."""
+    if name == "error_code":
+        return isinstance(value, int) and 0 <= value <= _LARGEST_CODE
+    return isinstance(value, datetime if name == "meter_time" else float)

@@ -30,40 +30,38 @@ from decoders.readings import DeviceHealth, QualityFlag, Reading, TreeMoisture
 from decoders.uplink import Uplink
 
 _NOT_CONNECTED = {0x7FFF: QualityFlag(0)}
-_THERMOMETER_RANGE = (-55, 125)
+_COLDEST, _HOTTEST = -55, 125
 _LARGEST_DIELECTRIC_CONSTANT = 1000
 """In tenths, as sent."""
 
-_BATTERY = Layout(2, Field("battery_voltage", 0, mask=0x3FFF, divide=1000))
-_THERMOMETER = Field("air_temperature", 0, signed=True, divide=10, faults=_NOT_CONNECTED)
+_BATTERY = Field("battery_voltage", 0, mask=0x3FFF, divide=1000)
+_THERMOMETER = Field("air_temperature", 2, signed=True, divide=10, faults=_NOT_CONNECTED)
 _SOIL = Layout(
-    8,
+    11,
+    _BATTERY,
     _THERMOMETER,
-    Field("soil_moisture", 2, divide=100),
-    Field("soil_temperature", 4, signed=True, divide=100),
-    Field("conductivity", 6),
+    Field("soil_moisture", 4, divide=100),
+    Field("soil_temperature", 6, signed=True, divide=100),
+    Field("conductivity", 8),
 )
-_RAW_SOIL = Layout(8, _THERMOMETER, Field("permittivity", 2, divide=10))
-_NO_SOIL = Layout(8, _THERMOMETER)
+_RAW_SOIL = Layout(11, _BATTERY, _THERMOMETER, Field("permittivity", 4, divide=10))
+_NO_SOIL = Layout(11, _BATTERY, _THERMOMETER)
 
 
 def decode(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
-    status = data.peek(10)
-    battery, _ = _BATTERY.read(data)
-    layout = _layout(status, data)
+    layout = _layout(data.peek(10), data.payload[4:10])
     measured, flags = layout.read(data)
-    data.take(1)
+    battery = measured.pop("battery_voltage")
     thermometer = measured["air_temperature"]
-    if thermometer is not None and not _THERMOMETER_RANGE[0] <= thermometer <= _THERMOMETER_RANGE[1]:
+    if thermometer is not None and not _COLDEST <= thermometer <= _HOTTEST:
         measured["air_temperature"] = None
     if layout is _NO_SOIL:
         flags |= QualityFlag.NO_SENSOR
-    return TreeMoisture.of(uplink, measured, flags=flags), DeviceHealth.of(uplink, battery)
+    return TreeMoisture.of(uplink, measured, flags=flags), DeviceHealth.of(uplink, battery_voltage=battery)
 
 
-def _layout(status: int, data: ByteReader) -> Layout:
-    """What the words after the thermometer are."""
-    words = data.payload[4:10]
+def _layout(status: int, words: bytes) -> Layout:
+    """What the three words after the thermometer are."""
     if not status & 0x10 and not any(words):
         return _NO_SOIL
     if status & 0x80 and int.from_bytes(words[:2], "big") <= _LARGEST_DIELECTRIC_CONSTANT:

@@ -108,17 +108,21 @@ def _read_records(message_format: int, data: ByteReader) -> HeatTelegram:
     telegram = HeatTelegram()
     data.peek()  # a format without any record is truncated
     for record in records(data):
-        for plain in _plain(record):
-            _take(message_format, plain, telegram)
+        measure = record.header.vif.measure
+        if measure is Measure.ENERGY:
+            _take_energy(message_format, record, telegram)
+        elif measure is Measure.MANUFACTURER_SPECIFIC:
+            for plain in _unpack(record):
+                telegram.add(plain)
+        else:
+            telegram.add(record)
     return telegram
 
 
-def _take(message_format: int, record: Record, telegram: HeatTelegram) -> None:
-    """Put a record where its header says, or where the message format says more."""
+def _take_energy(message_format: int, record: Record, telegram: HeatTelegram) -> None:
+    """Put an energy where its header says, or where the message format says more."""
     header = record.header
-    if header.vif.measure is not Measure.ENERGY or header.manufacturer:
-        telegram.add(record)
-    elif header.current and "energy" in telegram.values and message_format in _SECOND_ENERGY:
+    if header.current and "energy" in telegram.values and message_format in _SECOND_ENERGY:
         telegram.put(_SECOND_ENERGY[message_format], record)
     elif _is_due_date(header):
         if message_format == _SIMPLE_BILLING and telegram.values.get("energy") is not None:
@@ -133,15 +137,13 @@ def _is_due_date(header: Header) -> bool:
     return (
         header.storage == 2
         and header.function in (Function.INSTANTANEOUS, Function.ERROR)
-        and not (header.tariff or header.subunit or header.modifiers)
+        and not (header.tariff or header.subunit or header.modifiers or header.manufacturer)
     )
 
 
-def _plain(record: Record) -> Sequence[Record]:
-    """A packed record written out as plain ones, in error state if it is; any other record as it is."""
+def _unpack(record: Record) -> Sequence[Record]:
+    """A packed record written out as plain ones, in error state if it is; nothing for one that is not known."""
     header, value = record.header, record.data
-    if header.vif.measure is not Measure.MANUFACTURER_SPECIFIC:
-        return (record,)
     match tuple(header.manufacturer), len(value):
         case (0xA0, scale), 8:
             pairs = _power_flow(scale, value)

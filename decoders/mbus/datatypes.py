@@ -13,11 +13,10 @@ _FLOAT = {4: Struct("<f"), 8: Struct("<d")}
 def bcd(data: bytes) -> int | None:
     """Type A: packed BCD. A highest nibble F is a minus sign; any other nibble above 9 is invalid."""
     digits = data[::-1].hex()
-    if digits.isdecimal():
+    try:
         return int(digits)
-    if digits[:1] == "f" and digits[1:].isdecimal():
-        return -int(digits[1:])
-    return None
+    except ValueError:
+        return -int(digits[1:]) if digits[:1] == "f" and digits[1:].isdecimal() else None
 
 
 def signed(data: bytes) -> int | None:

@@ -62,13 +62,17 @@ class Header(NamedTuple):
         )
 
 
-def read_header(data: ByteReader) -> Header:
-    """The next record's header.
+def read_header(data: ByteReader) -> bytes:
+    """The next record's header as sent; `parse_header` says what it means.
 
     Raises:
         DecodeError: TRUNCATED, or INVALID_PAYLOAD for reserved codes and endless chains.
     """
     payload, start = data.payload, data.offset
+    usual = payload[start : start + 2]
+    if usual.isascii() and len(usual) == 2 and usual[1] != _PLAIN_TEXT:  # two bytes without extensions
+        data.offset = start + 2
+        return usual
     try:
         end = _chain_end(payload, start)
         if payload[end] & ~_MORE == _PLAIN_TEXT:  # length and text stand between the VIF and its extensions
@@ -79,7 +83,7 @@ def read_header(data: ByteReader) -> Header:
             end = _chain_end(payload, end)
     except IndexError:
         raise DecodeError(RejectReason.TRUNCATED, f"record at offset {start} ends in its header") from None
-    return parse_header(data.take(end - start))
+    return data.take(end - start)
 
 
 @lru_cache(maxsize=1024)

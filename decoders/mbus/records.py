@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from decoders.errors import DecodeError, RejectReason
@@ -14,7 +15,6 @@ Value = float | int | str | date | None
 
 _FILLER = 0x2F
 _MANUFACTURER_DATA = (0x0F, 0x1F)
-_VARIABLE = 0x0D
 _REAL = 0x05
 _PROFILES = {0x13, 0x1E, 0x1F}
 """VIFE of compact profiles: their length byte is a plain count of bytes."""
@@ -63,28 +63,46 @@ def records(data: ByteReader) -> Iterator[Record]:
     Raises:
         DecodeError: TRUNCATED, or INVALID_PAYLOAD for codes that the standard reserves.
     """
-    while data.remaining:
-        dif = data.peek()
+    payload, end = data.payload, len(data.payload)
+    while data.offset < end:
+        dif = payload[data.offset]
         if dif == _FILLER:
             data.take(1)
         elif dif in _MANUFACTURER_DATA:
             data.take(1)
             yield Record(MANUFACTURER_DATA, None, data.rest())
         else:
-            header = read_header(data)
-            yield _variable(header, data) if header.data_field == _VARIABLE else _fixed(header, data)
+            header, size, value_of = _shape(read_header(data))
+            if size is None:
+                yield _variable(header, data)
+            else:
+                chunk = data.take(size)
+                yield Record(header, value_of(chunk), chunk)
 
 
-def _fixed(header: Header, data: ByteReader) -> Record:
-    chunk = data.take(_SIZES[header.data_field])
-    if not chunk:
-        return Record(header, None, chunk)
-    measure = header.vif.measure
+@lru_cache(maxsize=1024)
+def _shape(raw_header: bytes) -> tuple[Header, int | None, Callable[[bytes], Value]]:
+    """What a header says about the value after it: how many bytes (None: they say it themselves), how to read them."""
+    header = parse_header(raw_header)
+    size = _SIZES.get(header.data_field)
+    return header, size, _value_of(header) if size else _nothing
+
+
+def _value_of(header: Header) -> Callable[[bytes], Value]:
+    measure, unit, multiply, divide = header.vif
     if measure is Measure.DATE_TIME:
-        return Record(header, datatypes.point_in_time(chunk), chunk)
+        return datatypes.point_in_time
     if measure is Measure.DATE:
-        return Record(header, datatypes.day(chunk), chunk)
-    return Record(header, _scaled(header, _number_type(header)(chunk)), chunk)
+        return datatypes.day
+    number_type = _number_type(header)
+    if not unit:
+        return number_type
+
+    def scaled(data: bytes) -> float | None:
+        raw = number_type(data)
+        return None if raw is None else raw * multiply / divide
+
+    return scaled
 
 
 def _number_type(header: Header) -> Callable[[bytes], float | int | None]:
@@ -93,6 +111,10 @@ def _number_type(header: Header) -> Callable[[bytes], float | int | None]:
     if header.data_field == _REAL:
         return datatypes.real
     return datatypes.unsigned if header.vif.measure in _BITS_OR_NUMBERS else datatypes.signed
+
+
+def _nothing(_: bytes) -> None:
+    return None
 
 
 def _variable(header: Header, data: ByteReader) -> Record:
