@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -87,14 +88,16 @@ class BaySensors:
         last = bisect_right(changes, day.end - 1, key=attrgetter("at")) - 1
         del changes[:last]
 
-    def _sightings(
-        self, bay: int, day: Day, restart: int | None, rng: np.random.Generator
-    ) -> Iterator[Sighting]:
+    def _sightings(self, bay: int, day: Day, restart: int | None, rng: np.random.Generator) -> Iterator[Sighting]:
         changes = self._changes[bay]
-        for before, change in zip(changes, changes[1:], strict=False):
+        for before, change in pairwise(changes):
             if day.start <= change.at < day.end:
                 yield Sighting(
-                    change.at, bosch_tps110.STATUS_PORT, change.occupied, change.car_loss, (change.at - before.at) / MINUTE
+                    change.at,
+                    bosch_tps110.STATUS_PORT,
+                    change.occupied,
+                    change.car_loss,
+                    (change.at - before.at) / MINUTE,
                 )
         for at in self._heartbeats(bay, day):
             yield self._seen(bay, at, bosch_tps110.HEARTBEAT_PORT)

@@ -147,19 +147,24 @@ class DemoCity:
         while True:
             day = day_of(motion.number)
             sent = motion.advance(day, payloads=payloads)
+            if not payloads:
+                sent.frames.payload = sent.frames.decoded = [b""] * len(sent.frames)
             outages = self.outages.touching(day)
             headers, deliveries = self._air(day, sent, outages)
             yield CityDay(
                 day, sent.weather, motion.families.bays.parking, sent.frames, headers, sent.starts, outages, deliveries
             )
 
+    def wind(self, first: int) -> None:
+        """Simulate up to the beginning of day number `first` and keep that state: later days are then quick to get."""
+        self._known = self._motion_before(first)
+
     def _motion_before(self, first: int) -> "_Motion":
-        """The state of the city at the beginning of a day; the last one asked for is kept to go on from."""
+        """A state of the city of its own at the beginning of a day."""
         known = self._known
         motion = deepcopy(known) if known and known.number <= first else _Motion(self.settings, self._population)
         while motion.number < first:
             motion.advance(day_of(motion.number), payloads=False)
-        self._known = deepcopy(motion)
         return motion
 
     def _air(self, day: Day, sent: "_Sent", outages: list[Outage]) -> tuple[Headers, Deliveries]:
@@ -182,7 +187,7 @@ class DemoCity:
     def _spoil(self, frames: Frames, rng: np.random.Generator) -> None:
         """Some payloads arrive broken, and some frames carry answers to the network server alone."""
         faults = self.settings.faults
-        drawn = rng.random(len(frames.payload))
+        drawn = rng.random(len(frames))
         garbage = np.flatnonzero(drawn < faults.garbage_probability)
         mac_only = np.flatnonzero(drawn > 1 - faults.mac_only_probability)
         for row in garbage.tolist():

@@ -136,9 +136,7 @@ def _judge_late(
     return np.array(accepted, dtype=np.int64), dropped
 
 
-def _publish_again(
-    deliveries: Deliveries, unchecked: Flags, faults: FaultSettings, rng: np.random.Generator
-) -> None:
+def _publish_again(deliveries: Deliveries, unchecked: Flags, faults: FaultSettings, rng: np.random.Generator) -> None:
     """Redeliveries of the same event, and second events of a frame of which a gateway's copy came too late."""
     events = len(deliveries)
     again = np.flatnonzero(rng.random(events) < faults.redelivery_probability)
@@ -160,5 +158,7 @@ def _publish_again(
     )
     deliveries.first = np.concatenate([deliveries.first, deliveries.first[again], moved])
     deliveries.last = np.concatenate([deliveries.last, deliveries.last[again], moved + 1])
-    deliveries.identity = np.concatenate([deliveries.identity, deliveries.identity[again], events + np.arange(len(second))])
+    deliveries.identity = np.concatenate(
+        [deliveries.identity, deliveries.identity[again], events + np.arange(len(second))]
+    )
     deliveries.frame = np.concatenate([deliveries.frame, deliveries.frame[again], deliveries.frame[second]])

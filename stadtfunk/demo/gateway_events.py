@@ -80,7 +80,9 @@ class GatewayEvents:
 
     def _statistics(self, gateway: int, at: int, booted: int | None, good: int, broken: int) -> Message:
         site = self._gateways[gateway]
-        stats = gw.GatewayStats(gateway_id=site.gateway_id, rx_packets_received=good + broken, rx_packets_received_ok=good)
+        stats = gw.GatewayStats(
+            gateway_id=site.gateway_id, rx_packets_received=good + broken, rx_packets_received_ok=good
+        )
         stats.time.seconds = at // SECOND if booted is None else _BOOT_WITHOUT_TIME + booted
         if site.clock is GatewayClock.GPS and booted is None:
             stats.location.latitude = site.latitude

@@ -1,8 +1,8 @@
 """District heating: demand of every building through the day, meters that count it, and their faults.
 
-    P        = max(0, L (16 - T_24h)) + DHW(h)          kW
-    T_supply = clip(75 + 1.75 (10 - T), 75, 110)        Cel
-    V        = P / (1.143 (T_supply - T_return))        m3/h
+P        = max(0, L (16 - T_24h)) + DHW(h)          kW
+T_supply = clip(75 + 1.75 (10 - T), 75, 110)        Cel
+V        = P / (1.143 (T_supply - T_return))        m3/h
 """
 
 from collections.abc import Sequence

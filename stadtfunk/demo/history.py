@@ -14,17 +14,23 @@ from stadtfunk.demo.stream import CityStream
 _LINES_PER_BLOCK = 512
 
 
-def history(settings: DemoSettings, start: datetime, end: datetime) -> Iterator[bytes]:
+def history(settings: DemoSettings, start: datetime, end: datetime, *, leave_burst: bool = False) -> Iterator[bytes]:
     """Blocks of whole lines: first a header `{"stadtfunk_replay":1,"total":N}`, then N messages.
 
     Each message is `{"topic":…,"payload":{…},"received_at":…,"qos":1}`; `payload` is the network server's JSON as it
     is, `payload_base64` stands in its place for protobuf.
+
+    Args:
+        leave_burst: end where a live stream that begins at `end` takes over, which is some minutes earlier.
 
     Raises:
         ValueError: the city was not installed yet at `start`.
     """
     stream = CityStream(DemoCity(settings), stats_seconds=settings.network.history_stats_seconds)
     bounds = (nanoseconds(start), nanoseconds(end))
+    stream.wind(bounds[0])
+    if leave_burst:
+        bounds = (bounds[0], stream.live_start(bounds[1]))
     yield b'{"stadtfunk_replay":1,"total":%d}\n' % stream.count(*bounds)
     block: list[bytes] = []
     for message in stream.messages(*bounds):

@@ -30,7 +30,7 @@ def topic(device: Device, event: str) -> bytes:
 
 def device_info(settings: NetworkSettings, device: Device) -> tuple[bytes, bytes]:
     """`deviceInfo` with its tags in two orders."""
-    orders = (device.tags, dict(reversed(device.tags.items())))
+    orders = (device.tags, dict(reversed(list(device.tags.items()))))
     first, second = (compact(_info(settings, device, tags)) for tags in orders)
     return first, second
 

@@ -99,7 +99,10 @@ class Radio:
         distance = np.maximum(np.hypot(north, east), settings.least_distance_m) / 1000
         radiated = settings.transmit_power_dbm + settings.gateway_antenna_gain_db - settings.device_antenna_loss_db
         level = radiated - hata_city_loss(distance, sites[:, 2], settings) - places[:, 2, None]
-        return (level - rng.normal(0, settings.link_shadowing_db, level.shape)).astype(np.float32)
+        shadowed: NDArray[np.float32] = (level - rng.normal(0, settings.link_shadowing_db, level.shape)).astype(
+            np.float32
+        )
+        return shadowed
 
     def _adaptive_data_rate(self) -> Integers:
         """The smallest spreading factor that leaves the margin; it never sees the car."""

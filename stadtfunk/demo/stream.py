@@ -46,6 +46,10 @@ class CityStream:
         rng = random_stream(settings.seed, "batteries")
         self._battery = rng.uniform(35, 100, len(city.devices)).round(2).tolist()
 
+    def wind(self, start: int) -> None:
+        """Simulate up to where `messages(start)` begins, so that asking for it (again) or for later times is quick."""
+        self._city.wind(self._first_day(start))
+
     def messages(self, start: int, end: int | None = None) -> Iterator[Message]:
         """What is published after `start` until `end` (nanoseconds, `end` included; None for ever), in order of time.
 
@@ -86,13 +90,16 @@ class CityStream:
         for gateway in range(len(self._city.gateways)):
             yield self._gateways.connection(gateway, at, online=gateway not in down)
 
-    def _days(self, start: int, end: int | None, *, payloads: bool) -> Iterator[_Ordered]:
-        """Days in order; what is published after midnight goes to the next day."""
-        first = max(start // DAY - 1, self._city.first_day)
+    def _first_day(self, start: int) -> int:
+        """The day from which messages after `start` may come: the eve, for what arrived after midnight."""
         if start < self._city.first_day * DAY:
             raise ValueError(f"start: expected {self._city.settings.installed_on} or later, the day of installation")
+        return max(start // DAY - 1, self._city.first_day)
+
+    def _days(self, start: int, end: int | None, *, payloads: bool) -> Iterator[_Ordered]:
+        """Days in order; what is published after midnight goes to the next day."""
         kept: list[Message] = []
-        for city_day in self._city.days(first, payloads=payloads):
+        for city_day in self._city.days(self._first_day(start), payloads=payloads):
             if end is not None and city_day.day.start > end:
                 return
             today, kept = self._order(city_day, kept)
@@ -112,7 +119,8 @@ class CityStream:
         others = [*kept, *self._others(city_day, identities)]
         times = np.concatenate([deliveries.published_at, np.array([other.at for other in others], dtype=np.int64)])
         order = np.argsort(times, kind="stable")
-        numbers, times_in_order = order.tolist(), times[order].tolist()
+        numbers: list[int] = order.tolist()
+        times_in_order: list[int] = times[order].tolist()
 
         def write(position: int) -> Message:
             number = numbers[position]

@@ -121,8 +121,7 @@ class UplinkWriter:
                 since = b'"timeSinceGpsEpoch":"%d.%06ds",' % divmod(satellite - _GPS_EPOCH_US, 1_000_000)
             uplink_id = (ns_time >> 10) & 0xFFFFFFFF
             items.append(
-                templates[gateway]
-                % (uplink_id, gateway_time, rfc3339(ns_time), since, rssi, _SNR[snr], channel)
+                templates[gateway] % (uplink_id, gateway_time, rfc3339(ns_time), since, rssi, _SNR[snr], channel)
             )
         time = rfc3339_us(trusted or credible) if trusted or credible else rfc3339(published_at | 1)
         return b",".join(items), time

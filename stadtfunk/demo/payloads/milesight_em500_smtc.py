@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stadtfunk.demo.device import Floats
 
 F_PORT = 85
-READ_FAILED = bytes.fromhex("017564" "0367ffff" "04caffff" "057fffff")
+READ_FAILED = bytes.fromhex("0175640367ffff04caffff057fffff")
 
 
 def encode(moisture: Floats, temperature: Floats, conductivity: Floats, battery_percent: Floats) -> NDArray[np.uint8]:
