@@ -1,0 +1,141 @@
+"""Every vector decodes to its hand-checked readings, and those agree with the vendor wherever they should."""
+
+from math import isclose
+
+import pytest
+
+from decoders.errors import DecodeError
+from decoders.readings import quantities
+
+from .cases import REGISTRY, Case, all_cases, expected_reading, uplink
+
+CASES = list(all_cases())
+
+VENDOR_FIELDS = {
+    "dragino_lse01": {
+        "Bat": "battery_voltage",
+        "BatV": "battery_voltage",
+        "TempC_DS18B20": "air_temperature",
+        "temp_DS18B20": "air_temperature",
+        "water_SOIL": "soil_moisture",
+        "temp_SOIL": "soil_temperature",
+        "conduct_SOIL": "conductivity",
+    },
+    "milesight_em500_smtc": {
+        "battery": "battery_level",
+        "temperature": "soil_temperature",
+        "moisture": "soil_moisture",
+        "electricity": "conductivity",
+    },
+    "decentlab_dl_trs12": {
+        "battery_voltage": "battery_voltage",
+        "volumetric_water_content": "soil_moisture",
+        "soil_temperature": "soil_temperature",
+        "electrical_conductivity": "conductivity",
+        "dielectric_permittivity": "permittivity",
+    },
+    "bosch_tps110": {"occupied": "occupied", "temperature": "device_temperature"},
+    "nwave_nps405": {
+        "occupied": "occupied",
+        "temperature": "device_temperature",
+        "battery_voltage": "battery_voltage",
+        "previous_state_duration": "previous_duration",
+    },
+    "elvaco_cmi41xx": {
+        "energy": "energy",
+        "energy_mwh": "energy",
+        "energyAtDueDate": "energy_due_date",
+        "volume": "volume",
+        "volume_m3": "volume",
+        "power": "power",
+        "power_kw": "power",
+        "flow": "flow",
+        "flow_m3h": "flow",
+        "flow_temperature": "flow_temperature",
+        "supply_temperature": "flow_temperature",
+        "forwardTemperature": "flow_temperature",
+        "fw_temp_c": "flow_temperature",
+        "return_temperature": "return_temperature",
+        "returnTemperature": "return_temperature",
+        "rt_temp_c": "return_temperature",
+        "errorFlags": "error_code",
+        "error_flag": "error_code",
+    },
+}
+"""What the vendors call our fields. Their units are ours but for `FACTORS` and the units they name."""
+
+FACTORS = {"volumetric_water_content": 100, "energy_mwh": 1000}
+UNITS = {"W": 0.001, "Wh": 0.001}
+ROUNDED = 0.005
+"""element-parsers' examples round to four digits of m3/m3."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_decodes_to_the_hand_checked_readings(case: Case) -> None:
+    decoder = REGISTRY.by_name(case.decoder)
+    message = uplink(case.payload, case.f_port)
+    if case.error is not None:
+        with pytest.raises(DecodeError) as refusal:
+            decoder.decode(message)
+        assert refusal.value.reason is case.error
+        return
+    assert case.readings is not None
+    expected = [expected_reading(decoder, entry) for entry in case.readings]
+    found = decoder.decode(message).readings
+    assert [type(reading) for reading in found] == [type(reading) for reading in expected]
+    for mine, right in zip(found, expected, strict=True):
+        differing = {
+            name: (getattr(mine, name), getattr(right, name))
+            for name in type(right).model_fields
+            if not same(getattr(mine, name), getattr(right, name))
+        }
+        assert not differing
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.vendor and case.readings], ids=str)
+def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_why(case: Case) -> None:
+    ours: dict[str, object] = {}
+    for entry in case.readings or ():
+        if not entry.get("observed_at"):
+            ours |= entry["values"]  # type: ignore[operator]
+    theirs = vendor_values(case)
+    differing = {
+        field
+        for field, value in theirs.items()
+        if not same(ours.get(field), value, ROUNDED if "element-parsers" in case.source else 1e-9)
+    }
+    assert differing == set(case.deviates)
+    assert case.note or not case.deviates
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_vector_names_its_source(case: Case) -> None:
+    assert case.source
+    assert (case.readings is None) != (case.error is None)
+
+
+def same(mine: object, right: object, tolerance: float = 1e-12) -> bool:
+    """Equal, or floats that differ by rounding only."""
+    if isinstance(mine, (int, float)) and isinstance(right, (int, float)):
+        return isclose(mine, right, rel_tol=1e-9, abs_tol=tolerance)
+    return mine == right
+
+
+def vendor_values(case: Case) -> dict[str, float | None]:
+    """The vendor's values under our names and in our units."""
+    vendor = case.vendor or {}
+    values: dict[str, float | None] = {}
+    for theirs, ours in VENDOR_FIELDS[case.decoder].items():
+        if theirs in vendor:
+            value = vendor[theirs]
+            value = value["value"] if isinstance(value, dict) else value
+            unit = vendor.get(f"{theirs}Unit") or vendor.get(f"{theirs}_unit")
+            scale = FACTORS.get(theirs, 1) * UNITS.get(str(unit), 1)
+            values[ours] = None if value is None else float(value) * scale  # type: ignore[arg-type]
+    return values
+
+
+def test_field_names_of_the_vendors_stand_for_real_fields() -> None:
+    for name, fields in VENDOR_FIELDS.items():
+        known = {column for kind in REGISTRY.by_name(name).kinds for column in quantities(kind)}
+        assert set(fields.values()) <= known
