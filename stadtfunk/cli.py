@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stadtfunk.commands import check_config, decode, migrate, rejected, replay, run, status
+from stadtfunk.commands import check_config, decode, demo, migrate, rejected, replay, run, status
 from stadtfunk.commands.options import examples
 
 EPILOG = examples(
@@ -49,6 +49,7 @@ app.command(epilog=migrate.EPILOG)(migrate.migrate)
 app.command(epilog=status.EPILOG)(status.status)
 app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)
+app.command(epilog=demo.EPILOG)(demo.demo)
 app.add_typer(rejected.app, name="rejected")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from psycopg import sql
 
-from decoders.readings import KINDS, Reading
+from decoders.readings import KINDS, Reading, quantities
 from storage.database import Connection
 from storage.rejected import count_open
 from storage.statements import load
@@ -43,6 +43,15 @@ class KindTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class LatestReading:
+    """One reading with the values it has."""
+
+    device: str
+    observed_at: datetime
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at one moment."""
 
@@ -63,6 +72,17 @@ async def overview(connection: Connection, kinds: Sequence[type[Reading]] = KIND
         kinds={kind.kind: await _kind_totals(connection, kind) for kind in kinds},
         rejected=await count_open(connection),
     )
+
+
+async def latest(connection: Connection, kind: type[Reading], *, since: datetime, limit: int) -> list[LatestReading]:
+    """The newest readings of a kind that were observed after `since`."""
+    query = sql.SQL(_QUERIES["latest"]).format(kind=sql.Identifier(kind.kind))
+    rows = await (await connection.execute(query, (since, limit))).fetchall()
+    names = quantities(kind)
+    return [
+        LatestReading(device, at, {name: row[name] for name in names if row[name] is not None})
+        for device, at, row in rows
+    ]
 
 
 async def _kind_totals(connection: Connection, kind: type[Reading]) -> KindTotals:

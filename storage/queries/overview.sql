@@ -20,3 +20,11 @@ ORDER BY s.name
 -- name: kind_totals
 -- The identifier is a checked name of a reading kind.
 SELECT count(*), max(observed_at) FROM {kind}
+
+-- name: latest
+SELECT d.name, r.observed_at, to_jsonb(r)
+FROM {kind} AS r
+JOIN device AS d ON d.id = r.device_id
+WHERE r.observed_at > %s
+ORDER BY r.observed_at DESC
+LIMIT %s

@@ -1,0 +1,232 @@
+"""The demo's parts in order: database, broker, history, service, simulated city; each ends in the opposite order.
+
+Service and city are processes of their own, as in a real city; the service runs on a configuration file that is left
+in the demo's folder, so that `stadtfunk status -c …` works beside it. Children get sessions of their own: Ctrl-C in
+the terminal reaches this process alone, which then ends them one by one.
+"""
+
+import asyncio
+import gc
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx2
+import yaml
+
+from config.load import load_settings
+from config.settings import Settings
+from ingest.replay import ReplayFile
+from stadtfunk import app
+from stadtfunk.demo.broker import DemoBroker
+from stadtfunk.status import base_url
+from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+
+SOURCE = "mainz"
+FAVOURITE_PORT = 8080
+READY_SECONDS = 60.0
+STOP_SECONDS = 15.0
+_PIPE_BYTES = 1 << 20
+
+
+class DemoFailed(Exception):
+    """A part of the demo ended or did not get ready; the text says where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """What the simulator is asked for."""
+
+    seed: int | None
+    days: float
+    scale: float
+    begins_at: datetime
+
+    @property
+    def arguments(self) -> list[str]:
+        """Options that history and live stream share."""
+        seed = [] if self.seed is None else ["--seed", str(self.seed)]
+        return [*seed, "--scale", str(self.scale), "--end", self.begins_at.isoformat()]
+
+
+class Demonstration:
+    """One run of the demo in `folder`, which keeps database, broker and configuration for the next one."""
+
+    def __init__(self, folder: Path, city: City) -> None:
+        self.folder = folder.absolute()
+        self.city = city
+        self.config_file = self.folder / "stadtfunk.yaml"
+        self.log_file = self.folder / "service.log"
+        self._broker = DemoBroker(self.folder / "broker")
+        self._database = EmbeddedPostgres(self.folder / "database")
+        self._settings: Settings | None = None
+        self._service: subprocess.Popen[bytes] | None = None
+        self._simulator: subprocess.Popen[bytes] | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.__exit__(kind, error, trace)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the service runs on; known after `prepare`."""
+        assert self._settings is not None
+        return self._settings
+
+    @property
+    def broker_kind(self) -> str:
+        """Which broker program runs."""
+        return self._broker.kind
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return base_url(self.settings.http)
+
+    @property
+    def dsn(self) -> str:
+        """The database's connection string."""
+        return self._database.dsn
+
+    def prepare(self) -> None:
+        """Start database and broker, write the configuration, make the tables.
+
+        Raises:
+            EmbeddedError, RuntimeError: one of them does not start.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resources.enter_context(self._database)
+        self._resources.enter_context(self._broker)
+        self.config_file.write_text(yaml.safe_dump(self._configuration(), sort_keys=False), encoding="utf-8")
+        self._settings = load_settings(self.config_file, {})
+        asyncio.run(migrate(self.settings.database))
+
+    def fill(self, progress: Callable[[int, int | None], None]) -> app.Replayed:
+        """Simulate the past days and store them by the way of a replay file, without a file in between.
+
+        Raises:
+            DemoFailed: the simulator ended with an error.
+        """
+        gc.set_threshold(*app.GC_THRESHOLDS)
+        command = ["history", "--days", str(self.city.days), *self.city.arguments]
+        simulator = self._start("history", command, output=subprocess.PIPE)
+        assert simulator.stdout is not None
+        lines = ReplayFile(SOURCE, simulator.stdout, fallback=self.city.begins_at, progress=progress)
+        done = asyncio.run(app.replay(self.settings, lines))
+        if simulator.wait(STOP_SECONDS) != 0:
+            raise DemoFailed(f"the simulator ended with {simulator.returncode}, see {self.folder / 'history.log'}")
+        return done
+
+    def go_live(self) -> None:
+        """Start the service, wait until it is ready, then let the city speak.
+
+        Raises:
+            DemoFailed: the service does not get ready.
+        """
+        command = [sys.executable, "-m", "stadtfunk", "run", "--config", str(self.config_file)]
+        self._service = self._spawn("service", command)
+        self._await_ready()
+        login = self._broker.network_server
+        access = ["--host", self._broker.host, "--port", str(self._broker.port), "--user", login.username]
+        self._simulator = self._start(
+            "city", ["live", *access, "--password-file", str(login.password_file), *self.city.arguments]
+        )
+
+    def check(self) -> None:
+        """Raise DemoFailed when service, city or broker ended by themselves."""
+        for name, process in (("service", self._service), ("city", self._simulator)):
+            if process is not None and process.poll() is not None:
+                raise DemoFailed(f"{name} ended with {process.returncode}, see {self.folder / f'{name}.log'}")
+        if not self._broker.running:
+            raise DemoFailed(f"the broker ended, see {self._broker.log_file}")
+
+    def _configuration(self) -> dict[str, object]:
+        login = self._broker.ingest
+        source = {
+            "name": SOURCE,
+            "format": "chirpstack",
+            "transport": "mqtt5" if self._broker.speaks_mqtt5 else "paho",
+            "host": self._broker.host,
+            "port": self._broker.port,
+            "username": login.username,
+            "password_file": str(login.password_file),
+        }
+        return {
+            "sources": [source],
+            "database": {"dsn": "embedded", "data_dir": "database"},
+            "spool": {"path": "spool.sqlite"},
+            "http": {"port": _free_port(FAVOURITE_PORT)},
+        }
+
+    def _start(self, name: str, arguments: list[str], *, output: int | None = None) -> subprocess.Popen[bytes]:
+        return self._spawn(name, [sys.executable, "-m", "stadtfunk.demo", *arguments], output=output)
+
+    def _spawn(self, name: str, command: list[str], *, output: int | None = None) -> subprocess.Popen[bytes]:
+        """A child that this demo ends; what it says goes to `<name>.log`."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log if output is None else output,
+                stderr=log,
+                start_new_session=True,
+                pipesize=_PIPE_BYTES,
+            )
+        self._resources.callback(_end, process)
+        return process
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(f"{self.url}/readyz"):
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"the service did not get ready, see {self.log_file}")
+            time.sleep(0.2)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=2, trust_env=False).status_code == httpx2.codes.OK
+    except httpx2.HTTPError:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a child to end, and insist after a while."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _free_port(favourite: int) -> int:
+    """The favourite port of the loopback interface, or another one when somebody has it."""
+    for port in (favourite, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoFailed("no port is free on the loopback interface")
