@@ -234,10 +234,10 @@ class Mqtt5Link(asyncio.BufferedProtocol):
     def _parse(self) -> None:
         """Parse everything that has arrived, as far as there is room for it."""
         try:
-            if self._read_packets():
+            while self._take_packets():
+                pass
+            if self._reading:
                 self._buffer.check_unfinished()
-            else:
-                self.pause()
         except LinkError as error:
             self.abort(error)
         except ValueError as error:
@@ -247,12 +247,15 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 raise
             self.abort(MalformedStream("the broker sent a packet with invalid text"))
 
-    def _read_packets(self) -> bool:
-        """Hand what is complete to the intake; False when it has no more room."""
+    def _take_packets(self) -> bool:
+        """Hand what is complete to the intake, as far as it has room; True when there is more and room again.
+
+        There is, when some of it was not for the inbox (canaries, `$SYS`). Without room, reading is paused.
+        """
         buffer, view, end = self._buffer, self._buffer.view, self._buffer.end
         start, room, now = buffer.start, self._intake.room, self._clock()
         deliveries: list[Delivery] = []
-        full = False
+        held_back = False
         try:
             while start < end:
                 try:
@@ -264,14 +267,15 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 elif len(deliveries) < room:
                     deliveries.append(self._delivery(packet, now))
                 else:
-                    full = True
+                    held_back = True
                     break
                 start += size
         finally:
             buffer.start = start
-            if deliveries and not self._intake.deliver(deliveries):
-                full = True
-        return not full
+            goes_on = self._intake.deliver(deliveries) if deliveries else not held_back
+        if not goes_on:
+            self.pause()
+        return goes_on and held_back
 
     def _delivery(self, packet: mqtt5.PublishPacket, now: datetime) -> Delivery:
         packet_id = packet.packet_id

@@ -76,8 +76,7 @@ class MqttSubscription:
     async def batches(self) -> AsyncIterator[list[Delivery]]:
         """Everything that has arrived since the last call, in order; waits while nothing has."""
         while batch := await self._inbox.take(self._settings.max_batch):
-            if self._link is not None and not self._inbox.paused:
-                self._link.resume()
+            self._resume()
             yield batch
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -173,7 +172,12 @@ class MqttSubscription:
         self._had_session = True
         self._watch.session_checked(lost=lost, kept_seconds=link.session_seconds)
         intake.attach(link.acknowledge)
+        self._resume()  # it may have filled the inbox, and the inbox been emptied, before it was ours
         logger.info("connected source=%s epoch=%d session_present=%s", self.source, intake.epoch, link.session_present)
+
+    def _resume(self) -> None:
+        if self._link is not None and not self._inbox.paused:
+            self._link.resume()
 
     def _detach(self) -> None:
         self._link = self._intake = None

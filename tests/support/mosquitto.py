@@ -49,10 +49,11 @@ class Mosquitto:
         tls: BrokerTls | None = None,
         persistence: bool = True,
         options: Mapping[str, object] | None = None,
+        port: int | None = None,
     ) -> None:
         self.directory = directory
         self.host = HOST
-        self.port = free_port()
+        self.port = port or free_port()
         self.log_file = directory / "mosquitto.log"
         self._users = dict(users or {})
         self._acl = list(acl)
