@@ -59,5 +59,13 @@ def effective(settings: "Settings") -> str:
     from config.redact import Redactor
     from config.secrets import secrets_of
 
-    plain = settings.model_dump(mode="json")
-    return Redactor(secrets_of(settings))(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    redactor = Redactor(secrets_of(settings))
+
+    def hidden(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: hidden(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [hidden(item) for item in value]
+        return redactor(value) if isinstance(value, str) else value
+
+    return yaml.safe_dump(hidden(settings.model_dump(mode="json")), sort_keys=False, allow_unicode=True)

@@ -147,7 +147,7 @@ def _moment(at: str) -> datetime:
         moment = datetime.fromisoformat(at)
     except ValueError:
         raise typer.BadParameter(text("{time} is no ISO 8601 time", time=repr(at)), param_hint="--at") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _bytes(payload: str) -> bytes:

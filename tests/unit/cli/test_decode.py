@@ -1,0 +1,124 @@
+"""`decode`: readings, warnings and reasons, as JSON and for people."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from decoders.decoder import Decoder
+from decoders.errors import DecodeError, RejectReason
+from decoders.readings import HeatMeter, QualityFlag, TreeMoisture
+from decoders.registry import Entry, Registry
+from stadtfunk.cli import app
+
+
+def two_probes(uplink, data):
+    if data.remaining < 2:
+        raise DecodeError(RejectReason.TRUNCATED, "two bytes are needed")
+    first, second = data.u8(), data.u8()
+    return [
+        TreeMoisture.of(uplink, soil_moisture=first / 2),
+        TreeMoisture.of(uplink, channel=1, soil_moisture=None, flags=QualityFlag.SENSOR_FAULT | QualityFlag.HISTORY),
+        HeatMeter.of(uplink, subject="4711", energy=float(second)),
+    ]
+
+
+TEST = Decoder("test_probe", 1, "test", "probe", two_probes, (TreeMoisture, HeatMeter), "made up", f_ports=(5,))
+
+
+@pytest.fixture
+def decode(monkeypatch, tmp_path):
+    registry = Registry({"test_probe": Entry(TEST, tmp_path, "abc")})
+    monkeypatch.setattr(Registry, "load", classmethod(lambda cls, *folders: registry))
+    monkeypatch.setenv("STADTFUNK_LANG", "en")
+
+    def decode(*payloads, decoder="test_probe", port="5", options=("--json",)):
+        return CliRunner().invoke(app, ["decode", "--decoder", decoder, "--port", port, *options, *payloads])
+
+    return decode
+
+
+def test_the_json_form(decode):
+    result = decode("50 02", options=("--json", "--at", "2026-06-01T12:00:00+02:00"))
+    assert result.exit_code == 0
+    at = "2026-06-01T10:00:00+00:00"
+    assert json.loads(result.output) == {
+        "readings": [
+            {"kind": "tree_moisture", "channel": 0, "observed_at": at, "values": {"soil_moisture": 40.0}, "flags": []},
+            {
+                "kind": "tree_moisture",
+                "channel": 1,
+                "observed_at": at,
+                "values": {"soil_moisture": None},
+                "flags": ["SENSOR_FAULT", "HISTORY"],
+            },
+            {
+                "kind": "heat_meter",
+                "subject": "4711",
+                "channel": 0,
+                "observed_at": at,
+                "values": {"energy": 2.0},
+                "flags": [],
+            },
+        ],
+        "warnings": [],
+        "error": None,
+    }
+
+
+def test_a_refused_payload_gives_its_reason_and_exit_code_1(decode):
+    result = decode("50")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "readings": [],
+        "warnings": [],
+        "error": {"reason": "truncated", "detail": "two bytes are needed"},
+    }
+
+
+def test_an_unknown_port_is_a_reason(decode):
+    result = decode("5002", port="6")
+    assert (result.exit_code, json.loads(result.output)["error"]["reason"]) == (1, "unknown_port")
+
+
+def test_unread_bytes_are_a_warning(decode):
+    assert json.loads(decode("5002ff").output)["warnings"] == ["1 byte(s) at the end were not read"]
+
+
+def test_several_payloads_give_a_line_each_and_one_refusal_counts(decode):
+    result = decode("50:02", "0x5002", "50-02", "")
+    assert result.exit_code == 1
+    assert [json.loads(line)["error"] is None for line in result.output.splitlines()] == [True, True, True, False]
+
+
+def test_without_a_time_it_is_now(decode):
+    before = datetime.now(UTC).replace(microsecond=0)
+    at = datetime.fromisoformat(json.loads(decode("5002").output)["readings"][0]["observed_at"])
+    assert before <= at <= datetime.now(UTC)
+
+
+def test_for_people_it_is_a_table_with_titles_and_units(decode):
+    result = decode("5002", options=())
+    assert result.exit_code == 0
+    assert "Baumfeuchte" in result.output
+    assert "Bodenfeuchte  40.0  %{vol}" in result.output
+    assert "SENSOR_FAULT" in result.output
+    assert "Refused: truncated: two bytes are needed" in decode("50", options=()).output
+
+
+def test_an_unknown_decoder_is_answered_with_the_nearest(decode):
+    result = decode("00", decoder="test_prob")
+    assert result.exit_code == 2
+    assert "known: test_probe" in result.stderr
+
+
+@pytest.mark.parametrize("payload", ["5", "xyz", "50 0"])
+def test_what_is_no_hex_is_refused(decode, payload):
+    result = decode(payload)
+    assert result.exit_code == 2
+    assert "is no hex string" in result.stderr
+
+
+def test_what_is_no_time_is_refused(decode):
+    assert decode("5002", options=("--at", "yesterday")).exit_code == 2
