@@ -23,7 +23,7 @@ async def upkeep(settings: Settings, connect: Callable[[], Awaitable[Connection]
         try:
             connection = await connect()
             async with connection:
-                await run_maintenance(connection, settings.retention, datetime.now(UTC))
+                await run_maintenance(connection, settings.retention, now=datetime.now(UTC))
         except (psycopg.Error, OSError, Retryable) as error:
             log.warning("maintenance_failed error=%s", type(error).__name__)
         await asyncio.sleep(PERIOD)
