@@ -57,7 +57,8 @@ def read_json(decode: Callable[[bytes], T], payload: bytes) -> T:
     except UnicodeDecodeError:
         raise Rejected(RejectReason.MALFORMED, "text is not UTF-8") from None
     except msgspec.DecodeError as error:
-        raise Rejected(RejectReason.MALFORMED, f"not JSON: {error}") from None
+        what = str(error).removeprefix("JSON is malformed: ")
+        raise Rejected(RejectReason.MALFORMED, f"no valid JSON: {what}") from None
 
 
 def convert(message: dict[str, object], model: type[T]) -> T:
