@@ -32,7 +32,7 @@ lint: $(STAMP)  ## formatting, types, room contracts
 	$(BIN)/lint-imports
 
 faults: $(STAMP) ## the whole fault suite (long)
-	$(BIN)/pytest tests/faults
+	STADTFUNK_FAULTS=all $(BIN)/pytest tests/faults
 
 bench: $(STAMP) ## the numbers: prints a table, writes build/bench.json
 	$(BIN)/python -m benchmarks
