@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from psycopg import AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor
 
 from decoders.events import DeviceEvent, GatewayConnection, GatewayStats
 from decoders.uplink import Uplink
@@ -19,6 +19,7 @@ from storage.batch import DecoderKey, Record
 from storage.sessions import DeviceState
 from storage.statements import Queries
 
+Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
 
 

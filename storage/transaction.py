@@ -2,10 +2,16 @@
 
 Every insert is idempotent, so the same records may come again after an ambiguous commit, a crash, or from another
 gateway: rows that are there already stay as they are and are counted as duplicates.
+
+Once the copies are sorted out, all that is left of a batch is new as far as the frame counters can tell, and the
+statements go out in one pipeline: the server works on one while the columns of the next are encoded. Should an uplink
+be there all the same, `NotAllNew` asks for the careful way, which waits for the answer before it goes on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 
 from decoders.events import DeviceEvent
 from decoders.readings import Reading
@@ -13,9 +19,9 @@ from decoders.uplink import Privacy
 from storage import rows
 from storage.arrays import encode, micros
 from storage.batch import Record, WriteResult
-from storage.directory import Cursor, Device, Directory, Sorted
+from storage.directory import Connection, Cursor, Device, Directory, Sorted
 from storage.kinds import insert_statement
-from storage.rows import Columns, Frame, Heard, Observation
+from storage.rows import Frame, Heard, Observation
 from storage.sessions import advance, first_state, may_be_copy
 from storage.statements import Queries
 
@@ -26,57 +32,79 @@ _COPY_WINDOW_MICROS = COPY_WINDOW // timedelta(microseconds=1)
 _MICROS_PER_HOUR = 3_600_000_000
 
 
+class NotAllNew(Exception):
+    """An uplink that should be new was stored before: nothing is certain, roll back and store the batch carefully."""
+
+
 class BatchTransaction:
-    """Stores one batch through `cursor`. Made anew for each transaction.
+    """Stores one batch through `connection`. Made anew for each transaction.
 
     Args:
+        careful: wait for each answer; without it an unexpected duplicate raises `NotAllNew`.
         redecode: also store the readings of uplinks that are there already, and their new outcome.
     """
 
-    def __init__(self, cursor: Cursor, queries: Queries, directory: Directory, *, redecode: bool = False) -> None:
-        self._cursor = cursor
+    def __init__(
+        self, connection: Connection, queries: Queries, directory: Directory, *, careful: bool, redecode: bool
+    ) -> None:
+        self._connection = connection
         self._queries = queries
         self._directory = directory
+        self._careful = careful
         self._redecode = redecode
+        self._answers: list[Callable[[], Awaitable[None]]] = []
         self.result = WriteResult(attempts=1)
 
     async def store(self, records: Sequence[Record]) -> WriteResult:
-        """All statements of the batch, in an order that never refers to a row that is not there yet."""
+        """All statements of the batch, in an order that never refers to a row that is not there yet.
+
+        Raises:
+            NotAllNew: store the batch carefully.
+        """
         batch = Sorted(records)
-        await self._directory.resolve(self._cursor, batch)
+        async with self._connection.cursor(binary=True) as cursor:
+            await self._directory.resolve(cursor, batch)
         frames = rows.frames(batch.uplink_records, self._directory)
-        new = await self._store_uplinks(frames)
-        await self._store_readings(frames if self._redecode else new, batch.device_event_records)
-        await self._store_devices(frames, new)
-        await self._store_gateways(batch)
-        await self._store_events(batch.device_events)
-        await self._store_rejected(batch.rejected)
+        candidates = await self._without_copies(frames)
+        async with AsyncExitStack() as stack:
+            if not self._careful:
+                await stack.enter_async_context(self._connection.pipeline())
+            new = await self._store_uplinks(candidates)
+            await self._store_readings(frames if self._redecode else new, batch.device_event_records)
+            await self._store_devices(frames, new)
+            await self._store_gateways(batch)
+            await self._store_events(batch.device_events)
+            await self._store_rejected(batch.rejected)
+        for answer in self._answers:
+            await answer()
+        self.result.uplinks = len(new)
+        self.result.duplicates = len(frames) - len(new)
         await self._notify()
         return self.result
 
-    async def _store_uplinks(self, frames: list[Frame]) -> list[Frame]:
-        """The frames that are new, after storing them with payload and receptions."""
-        candidates = await self._without_copies(frames)
+    async def _store_uplinks(self, candidates: list[Frame]) -> list[Frame]:
+        """The candidates that are new, after storing them with payload and receptions."""
         new = await self._insert_uplinks(candidates)
-        self.result.uplinks = len(new)
-        self.result.duplicates = len(frames) - len(new)
         for statement, privacy in _PAYLOADS:
             found = [f for f in new if f.record.privacy is privacy and f.uplink.payload]
             if found:
                 await self._run(statement, rows.payload_columns(found))
         await self._insert_receptions([one for f in new for one in rows.heard(f, self._directory, f.ns_time)])
-        if self._redecode and frames:
-            await self._run("set_outcomes", rows.outcome_columns(frames))
+        if self._redecode and candidates:
+            await self._run("set_outcomes", rows.outcome_columns(candidates))
         return new
 
     async def _insert_uplinks(self, frames: list[Frame]) -> list[Frame]:
         if not frames:
             return []
-        await self._run("insert_uplinks", rows.uplink_columns(frames, self._directory))
-        if self._cursor.rowcount == len(frames):
+        cursor = await self._run("insert_uplinks", rows.uplink_columns(frames, self._directory))
+        if not self._careful:
+            self._answers.append(partial(_expect_all_new, cursor, len(frames)))
+            return frames
+        if cursor.rowcount == len(frames):
             return frames
         by_key = {frame.key: frame for frame in reversed(frames)}
-        return [by_key[device, micros(at), f_cnt] for device, at, f_cnt in await self._cursor.fetchall()]
+        return [by_key[device, micros(at), f_cnt] for device, at, f_cnt in await cursor.fetchall()]
 
     async def _without_copies(self, frames: list[Frame]) -> list[Frame]:
         """The frames that are not another gateway's copy of a frame of this batch or of the table."""
@@ -93,7 +121,9 @@ class BatchTransaction:
         for position, at in stored.items():
             copies += rows.heard(originals[position], self._directory, micros(at))
         await self._insert_receptions(copies)
-        return [frame for position, frame in enumerate(originals) if position not in stored] if stored else originals
+        if self._redecode or not stored:
+            return originals
+        return [frame for position, frame in enumerate(originals) if position not in stored]
 
     async def _stored_times(self, frames: list[Frame]) -> dict[int, datetime]:
         """Position → network-server time of the stored uplink that the frame at that position is a copy of."""
@@ -108,8 +138,8 @@ class BatchTransaction:
         times = [frame.uplink.ns_time for frame in asked]
         around = (min(times) - COPY_WINDOW, max(times) + COPY_WINDOW)
         columns = rows.copy_columns(positions, asked, self._directory)
-        await self._cursor.execute(self._queries["find_copies"], (*columns, *around))
-        return dict(await self._cursor.fetchall())
+        cursor = await self._run("find_copies", (*columns, *around))
+        return dict(await cursor.fetchall())
 
     async def _insert_receptions(self, heard: list[Heard]) -> None:
         if heard:
@@ -131,11 +161,15 @@ class BatchTransaction:
 
     async def _insert_kind(self, kind: type[Reading], found: list[Observation]) -> None:
         times = rows.observation_times(found)
-        await self._cursor.execute(insert_statement(kind), rows.reading_columns(kind, found, times))
-        if self._cursor.rowcount:
-            self.result.readings[kind.kind] = self._cursor.rowcount
-            hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for at in times})
-            await self._run("mark_rollups", [encode("text", [kind.kind] * len(hours)), encode("timestamptz", hours)])
+        cursor = self._connection.cursor(binary=True)
+        await cursor.execute(insert_statement(kind), rows.reading_columns(kind, found, times))
+        self._answers.append(partial(self._count_readings, kind.kind, cursor))
+        hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for at in times})
+        await self._run("mark_rollups", [encode("text", [kind.kind] * len(hours)), encode("timestamptz", hours)])
+
+    async def _count_readings(self, kind: str, cursor: Cursor) -> None:
+        if cursor.rowcount:
+            self.result.readings[kind] = cursor.rowcount
 
     async def _store_devices(self, frames: list[Frame], new: list[Frame]) -> None:
         stored = None if len(new) == len(frames) else set(map(id, new))
@@ -189,25 +223,33 @@ class BatchTransaction:
 
     async def _store_events(self, events: Sequence[DeviceEvent]) -> None:
         if events:
-            await self._run("insert_events", rows.event_columns(events, self._directory))
-            self.result.events = self._cursor.rowcount
+            cursor = await self._run("insert_events", rows.event_columns(events, self._directory))
+            self._answers.append(partial(self._count_events, cursor))
+
+    async def _count_events(self, cursor: Cursor) -> None:
+        self.result.events = cursor.rowcount
 
     async def _store_rejected(self, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        by_digest = {rows.digest(record): record for record in records}
-        await self._run("insert_rejected", rows.rejected_columns([by_digest[key] for key in sorted(by_digest)]))
-        for reason, inserted in await self._cursor.fetchall():
+        if records:
+            by_digest = {rows.digest(record): record for record in records}
+            columns = rows.rejected_columns([by_digest[key] for key in sorted(by_digest)])
+            self._answers.append(partial(self._count_rejected, await self._run("insert_rejected", columns)))
+
+    async def _count_rejected(self, cursor: Cursor) -> None:
+        for reason, inserted in await cursor.fetchall():
             if inserted:
                 self.result.rejected[reason] = self.result.rejected.get(reason, 0) + 1
 
     async def _notify(self) -> None:
         """Wake whoever waits for new readings; PostgreSQL delivers it at commit."""
         if self.result.readings:
-            await self._cursor.execute(self._queries["notify"], (",".join(sorted(self.result.readings)),))
+            await self._run("notify", (",".join(sorted(self.result.readings)),))
 
-    async def _run(self, statement: str, columns: Columns) -> None:
-        await self._cursor.execute(self._queries[statement], columns)
+    async def _run(self, statement: str, parameters: Sequence[object]) -> Cursor:
+        """Send a named statement; in a pipeline its answer is there only after the pipeline's end."""
+        cursor = self._connection.cursor(binary=True)
+        await cursor.execute(self._queries[statement], parameters)
+        return cursor
 
 
 _PAYLOADS = (("insert_public_payloads", Privacy.PUBLIC), ("insert_household_payloads", Privacy.HOUSEHOLD))
@@ -216,3 +258,8 @@ _PAYLOADS = (("insert_public_payloads", Privacy.PUBLIC), ("insert_household_payl
 def _is_copy(frame: Frame, other: Frame) -> bool:
     """True when both are the same radio frame, heard by different gateways or delivered twice."""
     return abs(frame.ns_time - other.ns_time) <= _COPY_WINDOW_MICROS and rows.same_frame(frame, other)
+
+
+async def _expect_all_new(cursor: Cursor, wanted: int) -> None:
+    if cursor.rowcount != wanted:
+        raise NotAllNew(f"{wanted - cursor.rowcount} of {wanted} uplinks were stored before")

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -17,15 +16,15 @@ import psycopg
 from decoders.errors import RejectReason
 from storage import arrays
 from storage.batch import Record, WriteResult
-from storage.directory import Directory
+from storage.directory import Connection, Directory
 from storage.failures import Action, Fatal, Retryable, action_for
 from storage.faults import fault_point
 from storage.statements import load
-from storage.transaction import BatchTransaction
+from storage.transaction import BatchTransaction, NotAllNew
 
 log = logging.getLogger(__name__)
 
-Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
+Connect = Callable[[], Awaitable[Connection]]
 
 _FAILURES = (psycopg.Error, OSError, TimeoutError, UnicodeError, OverflowError, ValueError, TypeError)
 """What storing a batch can raise: from the server, from the network, or from encoding a value."""
@@ -37,12 +36,14 @@ class Writer:
     Args:
         connect: opens a connection with every timeout set (`storage.database.connect`).
         deadline: seconds for one transaction, whatever the database does; psycopg may need 5 s more to give up.
+        pipelined: send statements without waiting for each answer; False for servers that cannot take that.
     """
 
-    def __init__(self, connect: Connect, *, deadline: float = 20.0) -> None:
+    def __init__(self, connect: Connect, *, deadline: float = 20.0, pipelined: bool = True) -> None:
         self._connect = connect
+        self._pipelined = pipelined
         self._deadline = deadline
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: Connection | None = None
         self._queries = load("writer")
         self._directory = Directory(self._queries)
         self._name = uuid4().hex
@@ -106,24 +107,31 @@ class Writer:
 
     async def _transaction(self, records: Sequence[Record], *, redecode: bool) -> WriteResult:
         async with asyncio.timeout(self._deadline):
-            connection = await self._connected()
-            async with connection.transaction(), connection.cursor(binary=True) as cursor:
-                await self._take_turn(cursor)
-                batch = BatchTransaction(cursor, self._queries, self._directory, redecode=redecode)
-                result = await batch.store(records)
-                fault_point("before_commit")
-            fault_point("after_commit")
-            return result
+            try:
+                return await self._attempt(records, redecode=redecode, careful=redecode or not self._pipelined)
+            except NotAllNew as surprise:
+                log.info("batch_repeated_carefully reason=%r", str(surprise))
+                self._directory.clear()
+                return await self._attempt(records, redecode=redecode, careful=True)
 
-    async def _take_turn(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+    async def _attempt(self, records: Sequence[Record], *, redecode: bool, careful: bool) -> WriteResult:
+        connection = await self._connected()
+        async with connection.transaction():
+            await self._take_turn(connection)
+            batch = BatchTransaction(connection, self._queries, self._directory, careful=careful, redecode=redecode)
+            result = await batch.store(records)
+            fault_point("before_commit")
+        fault_point("after_commit")
+        return result
+
+    async def _take_turn(self, connection: Connection) -> None:
         """Lock out other writers until the commit; what another wrote meanwhile is not in our memory."""
-        await cursor.execute(self._queries["take_turn"])
-        row = await cursor.fetchone()
+        row = await (await connection.execute(self._queries["take_turn"])).fetchone()
         if row is None or row[0] != self._name:
             self._directory.clear()
-            await cursor.execute(self._queries["sign_turn"], (self._name,))
+            await connection.execute(self._queries["sign_turn"], (self._name,))
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+    async def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._directory.clear()
             self._connection = await self._connect()
