@@ -57,19 +57,19 @@ def all_cases() -> Iterator[Case]:
 def uplink(payload: bytes, f_port: int, **fields: object) -> Uplink:
     """An uplink of one fixed device at one fixed time."""
     known: dict[str, object] = {"source": "test", "dev_eui": "70b3d57ed0000001", "f_cnt": 1, "ns_time": AT} | fields
-    return Uplink(payload=payload, f_port=f_port, received_at=AT, **known)  # type: ignore[arg-type]
+    return Uplink(payload=payload, f_port=f_port, received_at=AT, **known)
 
 
 def expected_reading(decoder: Decoder, entry: dict[str, object]) -> Reading:
     """A vector's reading as an object, validated by pydantic."""
     kind = next(kind for kind in decoder.kinds if kind.kind == entry["kind"])
     flags = QualityFlag(0)
-    for name in entry["flags"]:  # type: ignore[attr-defined]
+    for name in entry["flags"]:
         flags |= QualityFlag[name]
     return kind.model_validate(
         {
             **dict.fromkeys(quantities(kind)),
-            **entry["values"],  # type: ignore[dict-item]
+            **entry["values"],
             "device": "70b3d57ed0000001",
             "subject": entry["subject"],
             "channel": entry["channel"],
@@ -81,10 +81,10 @@ def expected_reading(decoder: Decoder, entry: dict[str, object]) -> Reading:
 
 def _case(decoder: str, entry: dict[str, object]) -> Case:
     values = dict(entry)
-    values["payload"] = bytes.fromhex(values.pop("hex"))  # type: ignore[arg-type]
+    values["payload"] = bytes.fromhex(values.pop("hex"))
     if "error" in values:
         values["error"] = RejectReason(values["error"])
     for name in ("readings", "deviates"):
         if name in values:
-            values[name] = tuple(values[name])  # type: ignore[arg-type]
-    return Case(decoder=decoder, **values)  # type: ignore[arg-type]
+            values[name] = tuple(values[name])
+    return Case(decoder=decoder, **values)

@@ -97,7 +97,7 @@ def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_w
     ours: dict[str, object] = {}
     for entry in case.readings or ():
         if not entry.get("observed_at"):
-            ours |= entry["values"]  # type: ignore[operator]
+            ours |= entry["values"]
     theirs = vendor_values(case)
     differing = {
         field
@@ -131,7 +131,7 @@ def vendor_values(case: Case) -> dict[str, float | None]:
             value = value["value"] if isinstance(value, dict) else value
             unit = vendor.get(f"{theirs}Unit") or vendor.get(f"{theirs}_unit")
             scale = FACTORS.get(theirs, 1) * UNITS.get(str(unit), 1)
-            values[ours] = None if value is None else float(value) * scale  # type: ignore[arg-type]
+            values[ours] = None if value is None else float(value) * scale
     return values
 
 

@@ -1,0 +1,155 @@
+"""The rules of the collection: what every decoder file has to keep, whoever wrote it.
+
+Each function gives the problems it found, so that a test can show a good file and prove that a bad one is caught.
+"""
+
+import ast
+import random
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from datetime import UTC, datetime
+from enum import Enum
+from math import isfinite
+
+from decoders.decoder import Decoder
+from decoders.errors import DecodeError, RejectReason
+from decoders.readings import Reading
+from decoders.registry import Entry
+
+from .cases import Case, uplink
+
+PURE_MODULES = {
+    *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "re", "struct"),
+    *("types", "typing", "pydantic", "cryptography", "decoders"),
+}
+IMPURE_NAMES = {"open", "print", "input", "eval", "exec", "compile", "__import__", "globals", "vars", "setattr"}
+IMPURE_METHODS = {"now", "utcnow", "today"}
+MOST_READINGS = 64
+RANDOM_PAYLOADS = 2000
+LONGEST_PAYLOAD = 242
+
+PLAUSIBLE_TIMES = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+SMALLINT, BIGINT = 2**15, 2**63
+LONGEST_TEXT = 64
+
+
+def naming(entry: Entry) -> Iterator[str]:
+    """A file's decoder is called like the file; further ones begin like it."""
+    stem = entry.path.stem
+    if entry.decoder.name != stem and not entry.decoder.name.startswith(f"{stem}_"):
+        yield f"decoder {entry.decoder.name!r} in {entry.path.name}"
+    if entry.decoder.version < 1:
+        yield "version below 1"
+
+
+def documentation(entry: Entry) -> Iterator[str]:
+    """The docstring states the byte layout and the source."""
+    text = ast.get_docstring(_tree(entry)) or ""
+    for word in ("Layout", "Source:"):
+        if word not in text:
+            yield f"docstring without {word!r}"
+    if not entry.decoder.source:
+        yield "no source"
+
+
+def purity_of_code(entry: Entry) -> Iterator[str]:
+    """Imports and names that reach outside: files, network, clock, randomness, other rooms."""
+    for node in ast.walk(_tree(entry)):
+        if isinstance(node, ast.Import):
+            yield from (f"imports {alias.name}" for alias in node.names if not _is_pure(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level or not _is_pure(module):
+                yield f"imports from {module or 'a relative path'}"
+        elif isinstance(node, ast.Name) and node.id in IMPURE_NAMES:
+            yield f"uses {node.id}"
+        elif isinstance(node, ast.Attribute) and node.attr in IMPURE_METHODS:
+            yield f"asks a clock: {node.attr}"
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            yield "keeps state"
+
+
+def enough_vectors(vectors: Sequence[Case]) -> Iterator[str]:
+    """At least three vectors with readings and one that is refused."""
+    if sum(case.error is None for case in vectors) < 3:
+        yield "fewer than three vectors"
+    if not any(case.error for case in vectors):
+        yield "no error vector"
+
+
+def truncations(decoder: Decoder, vectors: Sequence[Case]) -> Iterator[str]:
+    """Every vector cut off after every byte."""
+    for case in vectors:
+        for size in range(len(case.payload)):
+            yield from one_payload(decoder, case.payload[:size], case.f_port)
+
+
+def random_payloads(decoder: Decoder, vectors: Sequence[Case], seed: int) -> Iterator[str]:
+    """Random bytes on the decoder's ports and others, and vectors with changed bytes, which get further."""
+    draw = random.Random(seed)
+    ports = [*(decoder.f_ports or range(1, 224)), 0, 99, 223]
+    for _ in range(RANDOM_PAYLOADS):
+        yield from one_payload(decoder, draw.randbytes(draw.randrange(LONGEST_PAYLOAD)), draw.choice(ports))
+    for _ in range(RANDOM_PAYLOADS if vectors else 0):
+        case = draw.choice(vectors)
+        payload = bytearray(case.payload + draw.randbytes(draw.randrange(3)))
+        for _ in range(draw.randrange(1, 4)):
+            if payload:
+                payload[draw.randrange(len(payload))] = draw.randrange(256)
+        yield from one_payload(decoder, bytes(payload), case.f_port)
+
+
+def one_payload(decoder: Decoder, payload: bytes, f_port: int) -> Iterator[str]:
+    """What goes wrong with one payload: errors other than a refusal, unstorable values, impurity."""
+    message = uplink(payload, f_port)
+    before = deepcopy(message)
+    first, second = _outcome(decoder, message), _outcome(decoder, message)
+    where = f"port {f_port} payload {payload.hex()}"
+    if first != second:
+        yield f"{where}: not the same twice"
+    if message != before:
+        yield f"{where}: changed the uplink"
+    if isinstance(first, str):
+        if first == RejectReason.DECODER_ERROR:
+            yield f"{where}: decoder error"
+        return
+    if len(first) > MOST_READINGS:
+        yield f"{where}: {len(first)} readings"
+    for reading in first:
+        if type(reading) not in decoder.kinds:
+            yield f"{where}: returns {type(reading).__name__}, which it does not declare"
+        yield from (f"{where}: {problem}" for problem in unstorable(reading))
+
+
+def unstorable(reading: Reading) -> Iterator[str]:
+    """Fields that a database column does not hold or that mean nothing."""
+    if not PLAUSIBLE_TIMES[0] <= reading.observed_at <= PLAUSIBLE_TIMES[1]:
+        yield f"observed at {reading.observed_at}"
+    if not 0 <= reading.channel < SMALLINT:
+        yield f"channel {reading.channel}"
+    for name, value in reading:
+        if isinstance(value, float) and not isfinite(value):
+            yield f"{name} is {value}"
+        elif isinstance(value, int) and not -BIGINT <= value < BIGINT:
+            yield f"{name} is larger than a column"
+        elif isinstance(value, str) and not isinstance(value, Enum):
+            if len(value) > LONGEST_TEXT or not value.isprintable():
+                yield f"{name} is no short printable text"
+        elif isinstance(value, datetime) and value.tzinfo is None:
+            yield f"{name} has no time zone"
+
+
+def _outcome(decoder: Decoder, message: object) -> str | tuple[Reading, ...]:
+    """The readings, or the reason of the refusal; any other exception fails the test by itself."""
+    try:
+        return decoder.decode(message).readings
+    except DecodeError as refusal:
+        return refusal.reason
+
+
+def _is_pure(module: str) -> bool:
+    return module in PURE_MODULES or module.partition(".")[0] in PURE_MODULES
+
+
+def _tree(entry: Entry) -> ast.Module:
+    return ast.parse(entry.path.read_bytes())
