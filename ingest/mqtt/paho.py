@@ -64,8 +64,8 @@ class PahoTransport:
             raise as_link_error(error, settings.host) from None
         try:
             await client.__aenter__()
-        except MqttConnectError as error:
-            raise LinkRefused(f"the broker refused the connection: {error}") from None
+        except MqttConnectError:
+            raise LinkRefused(f"the broker refused the connection: {client.connect_refusal}") from None
         except aiomqtt.MqttError as error:
             reason = client.connect_error
             if reason is None:
@@ -163,6 +163,7 @@ class _Client(aiomqtt.Client):
         self.connect_error: OSError | None = None
         self.session_present = False
         self.session_seconds: int | None = None
+        self.connect_refusal = ""
         self.publish_refusal = ""
         self.reading = True
         self._five = five
@@ -274,6 +275,7 @@ class _Client(aiomqtt.Client):
     ) -> None:
         self.session_present = flags.session_present
         self.session_seconds = getattr(properties, "SessionExpiryInterval", None)
+        self.connect_refusal = str(reason_code).lower()
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(

@@ -26,6 +26,7 @@ class BrokerTls:
     cert_file: Path
     key_file: Path
     require_certificate: bool = False
+    crl_file: Path | None = None
 
 
 class Mosquitto:
@@ -155,6 +156,8 @@ class Mosquitto:
         if self._tls is not None:
             lines += [f"cafile {self._tls.ca_file}", f"certfile {self._tls.cert_file}", f"keyfile {self._tls.key_file}"]
             lines.append(f"require_certificate {_option(self._tls.require_certificate)}")
+            if self._tls.crl_file is not None:
+                lines.append(f"crlfile {self._tls.crl_file}")
         path = self.directory / "mosquitto.conf"
         path.write_text("\n".join(lines) + "\n")
         return path

@@ -1,6 +1,7 @@
 """A fast MQTT 5 publisher that remembers which of its messages the broker has acknowledged."""
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Iterable
 from typing import Self
@@ -20,11 +21,18 @@ class Publisher:
     """
 
     def __init__(
-        self, port: int, *, host: str = "127.0.0.1", username: str | None = None, password: str | None = None
+        self,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        username: str | None = None,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.acknowledged: list[Message] = []
         self.refused: list[Message] = []
         self._address = (host, port)
+        self._tls = tls
         self._connect = mqtt5.ConnectPacket(
             f"publisher-{id(self)}",
             username=username,
@@ -37,7 +45,7 @@ class Publisher:
         self._buffer = b""
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(*self._address)
+        self._reader, self._writer = await asyncio.open_connection(*self._address, ssl=self._tls)
         self._writer.write(self._connect.write())
         connack = await self._next_packet()
         if not isinstance(connack, mqtt5.ConnAckPacket) or connack.reason_code.value:
