@@ -95,7 +95,7 @@ def _fill(demonstration: "Demonstration", out: "Console") -> None:
         done = demonstration.fill(show_progress)
     result = done.result
     readings = sum(result.readings.values())
-    out.print(text("{uplinks} uplinks and {readings} readings are new.", uplinks=result.uplinks, readings=readings))
+    out.print(text("New uplinks: {uplinks}, new readings: {readings}.", uplinks=result.uplinks, readings=readings))
 
 
 def _point_around(demonstration: "Demonstration", out: "Console") -> None:

@@ -100,7 +100,7 @@ def retry(
         with running(settings.database):
             done = asyncio.run(try_again(settings, Selection(number, reason, source)))
     out = console()
-    out.print(text("{count} messages were understood now and are stored.", count=done.resolved))
+    out.print(text("Understood now and stored: {count}.", count=done.resolved))
     for kept, count in sorted(done.still.items()):
         if count:
             out.print(text("  still refused as {reason}: {count}", reason=kept, count=count), markup=False)

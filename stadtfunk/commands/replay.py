@@ -95,11 +95,11 @@ def as_json_text(done: "Replayed") -> str:
 
 def _print(done: "Replayed") -> None:
     out = console()
-    out.print(text("{count} messages read.", count=done.messages))
+    out.print(text("Messages read: {count}.", count=done.messages))
     out.print(
         text("New uplinks: {new}, stored before: {known}.", new=done.result.uplinks, known=done.result.duplicates)
     )
     for kind, count in sorted(done.result.readings.items()):
-        out.print(text("  {kind}: {count} new readings", kind=kind, count=count))
+        out.print(text("  new readings of {kind}: {count}", kind=kind, count=count))
     for reason, count in sorted(done.result.rejected.items()):
         out.print(text("  refused as {reason}: {count}", reason=reason, count=count))

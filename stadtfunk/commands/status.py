@@ -41,7 +41,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         out = console()
         for part in render(found):
-            out.print(part)
+            out.print(part, soft_wrap=isinstance(part, str))
     if found.database is None:
         raise typer.Exit(ExitCode.UNAVAILABLE)
 

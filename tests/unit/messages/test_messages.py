@@ -62,9 +62,9 @@ def test_the_language_follows_the_environment(environment, expected):
 
 def test_sentences_are_shown_in_german_by_default_and_in_english_on_demand(monkeypatch):
     monkeypatch.setenv("STADTFUNK_LANG", "de")
-    assert text("{count} messages read.", count=3) == "3 Nachrichten gelesen."
+    assert text("Messages read: {count}.", count=3) == "Gelesene Nachrichten: 3."
     monkeypatch.setenv("STADTFUNK_LANG", "en")
-    assert text("{count} messages read.", count=3) == "3 messages read."
+    assert text("Messages read: {count}.", count=3) == "Messages read: 3."
 
 
 def test_the_catalogue_format():
