@@ -45,7 +45,8 @@ class Readiness:
 def _broker(subscription: Subscription) -> Check:
     state = subscription.state
     ok = state.connected and state.subscribed
-    return Check(f"broker:{subscription.source}", ok, "" if ok else state.last_error or "not connected yet")
+    detail = "; ".join(state.problems) if ok else state.last_error or "not connected yet"
+    return Check(f"broker:{subscription.source}", ok, detail)
 
 
 def _canary(subscription: Subscription) -> Check:

@@ -67,7 +67,7 @@ def render(found: "Status") -> "Iterator[RenderableType]":
 def _render_service(service: "ServiceStatus") -> "Iterator[RenderableType]":
     yield text("Ready.") if service.ready else text("Not ready.")
     for check in service.checks:
-        if not check.get("ok"):
+        if not check.get("ok") or check.get("detail"):
             yield f"  {check.get('name')}: {check.get('detail')}"
     table = _table(text("Source"), text("State"), text("Received"), text("Waiting"), text("Reconnects"))
     for name, source in service.sources.items():
