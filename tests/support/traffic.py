@@ -1,0 +1,208 @@
+"""Traffic whose every message can be accounted for: good uplinks and poison in seeded order, and who publishes them.
+
+A good uplink is known by its deduplication id, which is stored with it; a poisonous message by its topic, which is
+unique and kept in quarantine. So broker, database and test can be compared message by message (`tests.support.oracle`).
+"""
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from time import monotonic
+from typing import Self
+
+from benchmarks.messages import uplink
+from decoders.errors import RejectReason
+from ingest.formats import WireFormat
+from tests.events.corpus import Poison, poison
+from tests.support.publisher import Publisher
+
+POISON_SHARE = 0.02
+DEVICES = 2000
+SHORTEST_INTERVAL = timedelta(seconds=1)
+"""Between two uplinks of a device: readings are kept to the second, so closer ones would meet."""
+TICK_SECONDS = 0.05
+RETRY_SECONDS = 0.05
+FLUSH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to publish; `id` is how it is found again."""
+
+    id: str
+    topic: str
+    payload: bytes
+
+
+class Traffic:
+    """Makes messages and remembers what they were.
+
+    Args:
+        order: the seeded randomness.
+        devices: they take turns.
+        poison_share: how many messages are such that nothing can be made of them.
+        first_at: network-server time of the first uplink; default is the time at which each is made.
+
+    Attributes:
+        times: network-server time of each good uplink, by its number.
+        poisons: reason that each poisonous message must be refused with, by its topic.
+    """
+
+    def __init__(
+        self,
+        order: random.Random,
+        *,
+        devices: int = DEVICES,
+        poison_share: float = POISON_SHARE,
+        first_at: datetime | None = None,
+    ) -> None:
+        self.devices = devices
+        self.times: list[datetime] = []
+        self.poisons: dict[str, RejectReason] = {}
+        self._order = order
+        self._poison_share = poison_share
+        self._first_at = first_at
+        self._corpus = _shuffled_for_ever(corpus(), order)
+
+    def take(self, count: int) -> list[Message]:
+        """The next messages."""
+        return [self.poison() if self._order.random() < self._poison_share else self.good() for _ in range(count)]
+
+    def good(self) -> Message:
+        """The next good uplink."""
+        number = len(self.times)
+        self.times.append(self._time_of(number))
+        return self.again(number)
+
+    def again(self, number: int) -> Message:
+        """Good uplink `number` as it was made."""
+        topic, payload = uplink(number, devices=self.devices, at=self.times[number])
+        return Message(good_id(number), topic, payload)
+
+    def poison(self, case: Poison | None = None) -> Message:
+        """A message that must be refused: `case`, or any of the corpus."""
+        found = next(self._corpus) if case is None else case
+        topic = _marked(found.delivery.topic, len(self.poisons))
+        self.poisons[topic] = found.reason
+        return Message(topic, topic, found.delivery.payload)
+
+    def _time_of(self, number: int) -> datetime:
+        if self._first_at is not None:
+            return self._first_at + number * SHORTEST_INTERVAL / min(self.devices, 20)
+        now = datetime.now(UTC)
+        return now if number < self.devices else max(now, self.times[number - self.devices] + SHORTEST_INTERVAL)
+
+
+def good_id(number: int) -> str:
+    """The deduplication id of good uplink `number`."""
+    return f"{number:08x}-4401-4b8d-9386-a5c902f9202d"
+
+
+def corpus() -> list[Poison]:
+    """The poison of a ChirpStack source that MQTT can carry and the default filters let through."""
+    return [
+        case
+        for case in poison()
+        if case.wire_format is WireFormat.CHIRPSTACK and case.delivery.topic.startswith(("application/", "eu868/"))
+    ]
+
+
+def _shuffled_for_ever(cases: Sequence[Poison], order: random.Random) -> Iterator[Poison]:
+    return cycle(order.sample(cases, len(cases)))
+
+
+def _marked(topic: str, number: int) -> str:
+    """`topic` with a number in its application, or in its region: parsers look at neither."""
+    levels = topic.split("/")
+    place = 1 if levels[0] == "application" else 0
+    levels[place] = f"poison-{number}"
+    return "/".join(levels)
+
+
+class Sender:
+    """Publishes traffic at a steady rate from `async with` to its end, over broker restarts, like a network server.
+
+    What the broker did not acknowledge before a connection ended is published again on the next one. At the end
+    everything that was begun is acknowledged.
+
+    Args:
+        acknowledged: ids of what the broker acknowledged are added here.
+        rate: messages per second.
+    """
+
+    def __init__(self, traffic: Traffic, acknowledged: set[str], port: int, *, rate: float) -> None:
+        self._traffic = traffic
+        self._acknowledged = acknowledged
+        self._port = port
+        self._rate = rate
+        self._stop = asyncio.Event()
+        self.connections = 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        self._stop.set()
+        if kind is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            return
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await self._task
+
+    async def _run(self) -> None:
+        pace = _Pace(self._rate)
+        open_messages: list[Message] = []
+        while open_messages or not self._stop.is_set():
+            try:
+                async with Publisher(self._port) as publisher:
+                    self.connections += 1
+                    while open_messages or not self._stop.is_set():
+                        open_messages = open_messages or self._traffic.take(pace.due())
+                        await self._publish(publisher, open_messages)
+                        await asyncio.sleep(TICK_SECONDS)
+            except (OSError, TimeoutError):
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _publish(self, publisher: Publisher, messages: list[Message]) -> None:
+        """Publish all of `messages` and take from them what is acknowledged."""
+        try:
+            await publisher.publish_all([(message.topic, message.payload) for message in messages])
+        finally:
+            answered = set(publisher.acknowledged)
+            publisher.acknowledged.clear()
+            done = {message.id for message in messages if (message.topic, message.payload) in answered}
+            self._acknowledged.update(done)
+            messages[:] = [message for message in messages if message.id not in done]
+
+
+class _Pace:
+    """How many messages are due now; time in which none could be sent is not made up for."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._last = monotonic()
+        self._rest = 0.0
+
+    def due(self) -> int:
+        now = monotonic()
+        self._rest += min(now - self._last, 10 * TICK_SECONDS) * self._rate
+        self._last = now
+        count = int(self._rest)
+        self._rest -= count
+        return count
+
+
+async def publish(
+    messages: Sequence[Message], port: int, acknowledged: set[str] | None = None, *, qos: int = 1
+) -> None:
+    """Publish `messages` in order as fast as the broker takes them; returns when it has answered them all."""
+    async with Publisher(port) as publisher:
+        await publisher.publish_all([(message.topic, message.payload) for message in messages], qos=qos)
+        if qos and acknowledged is not None:
+            assert len(publisher.acknowledged) == len(messages), f"the broker refused {len(publisher.refused)} messages"
+            acknowledged.update(message.id for message in messages)
