@@ -43,9 +43,16 @@ class GatewayEvents:
         return Message(at, self._topic(gateway, "state/conn"), state.SerializeToString(), retain=True)
 
     def statistics(
-        self, day: Day, frames: Frames, deliveries: Deliveries, outages: Sequence[Outage], seconds: int
+        self,
+        day: Day,
+        frames: Frames,
+        deliveries: Deliveries,
+        outages: Sequence[Outage],
+        *,
+        seconds: int,
+        since: int = 0,
     ) -> Iterator[Message]:
-        """Packet counters of every gateway for every interval in which it is connected."""
+        """Packet counters of every gateway for every interval in which it is connected; none before `since`."""
         rng = random_stream(self._seed, "statistics", day.number * 100_000 + seconds)
         received = self._received(day, frames, deliveries, seconds)
         foreign = rng.poisson(self._settings.foreign_packets_per_minute * seconds / 60, received.shape)
@@ -54,7 +61,7 @@ class GatewayEvents:
         away = [[outage for outage in outages if outage.gateway == index] for index in range(len(self._gateways))]
         for gateway, interval in np.ndindex(*received.shape):
             at = day.start + (interval + 1) * seconds * SECOND - offset[gateway]
-            if at < day.start or any(outage.began <= at < outage.ended for outage in away[gateway]):
+            if at < max(day.start, since) or any(outage.began <= at < outage.ended for outage in away[gateway]):
                 continue
             booted = self._booted(at, away[gateway], seconds)
             good = int(received[gateway, interval] + foreign[gateway, interval])

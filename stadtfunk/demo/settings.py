@@ -229,7 +229,7 @@ class DemoSettings(DemoModel):
     scale: float = Field(1.0, gt=0, le=20, description="multiplies trees and meters; below 1 the bays too")
     installed_on: date = Field(date(2026, 1, 1), description="the simulation starts here, whatever is asked for")
     without_gateways: tuple[str, ...] = Field((), description="names of gateways to leave out: white spots appear")
-    burst_minutes: float = Field(5.0, ge=0, description="the live stream starts with at least these last minutes")
+    burst_minutes: float = Field(8.0, ge=0, description="the live stream starts with at least these last minutes")
     radio: RadioSettings = RadioSettings()
     weather: WeatherSettings = WeatherSettings()
     trees: TreeSettings = Field(default_factory=TreeSettings)

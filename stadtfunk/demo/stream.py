@@ -102,10 +102,11 @@ class CityStream:
         for city_day in self._city.days(self._first_day(start), payloads=payloads):
             if end is not None and city_day.day.start > end:
                 return
-            today, kept = self._order(city_day, kept)
+            today, kept = self._order(city_day, kept, start)
             yield today
 
-    def _order(self, city_day: CityDay, kept: list[Message]) -> tuple[_Ordered, list[Message]]:
+    def _order(self, city_day: CityDay, kept: list[Message], start: int) -> tuple[_Ordered, list[Message]]:
+        """All messages of a day and those `kept` from the one before; and what is published after this midnight."""
         identities = random_stream(self._city.settings.seed, "identities", city_day.day.number)
         deliveries = city_day.deliveries
         writer = UplinkWriter(
@@ -116,7 +117,7 @@ class CityStream:
             identities.bytes(16 * len(deliveries)),
             self._city.outages.clock_errors(city_day.day),
         )
-        others = [*kept, *self._others(city_day, identities)]
+        others = [*kept, *self._others(city_day, identities, start)]
         times = np.concatenate([deliveries.published_at, np.array([other.at for other in others], dtype=np.int64)])
         order = np.argsort(times, kind="stable")
         numbers: list[int] = order.tolist()
@@ -132,14 +133,19 @@ class CityStream:
         after = [write(position) for position in range(within, len(numbers))]
         return _Ordered(times_in_order[:within], write), after
 
-    def _others(self, city_day: CityDay, identities: np.random.Generator) -> Iterator[Message]:
+    def _others(self, city_day: CityDay, identities: np.random.Generator, start: int) -> Iterator[Message]:
         yield from self._joins(city_day, identities)
         yield from self._logs(city_day, identities)
         if self._city.settings.network.status_per_day:
             yield from self._status(city_day, identities)
         yield from self._gateways.connections(city_day.day, city_day.outages)
         yield from self._gateways.statistics(
-            city_day.day, city_day.frames, city_day.deliveries, city_day.outages, self._stats_seconds
+            city_day.day,
+            city_day.frames,
+            city_day.deliveries,
+            city_day.outages,
+            seconds=self._stats_seconds,
+            since=start,
         )
 
     def _joins(self, city_day: CityDay, identities: np.random.Generator) -> Iterator[Message]:
