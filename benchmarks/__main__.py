@@ -1,0 +1,123 @@
+"""`make bench`: measures, prints a table, writes `build/bench.json`. `BENCH_DSN` names another database server.
+
+`python -m benchmarks drain latency` runs a part; `--quick` runs everything with a tenth of the load.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.drain import Drained, drain
+from benchmarks.rig import Rig, machine, rig
+from benchmarks.steady import latency, outage
+
+RESULT = Path("build/bench.json")
+RUNS = 3
+
+Numbers = dict[str, float]
+
+
+def measure_drain(made: Rig, scale: float) -> Numbers:
+    """The service against the null consumer in the same run, both transports, and memory with a long queue."""
+    messages = round(100_000 * scale)
+    runs: list[tuple[Drained, Drained]] = []
+    for _ in range(RUNS):
+        null = drain(made, messages, devices=5000, null=True)
+        runs.append((drain(made, messages, devices=5000), null))
+    paho = drain(made, round(messages / 4), devices=5000, transport="paho")
+    paho_null = drain(made, round(messages / 4), devices=5000, transport="paho", null=True)
+    long = drain(made, round(500_000 * scale), devices=5000)
+    return {
+        "drain_rate": median(service.rate for service, _ in runs),
+        "drain_null_rate": median(null.rate for _, null in runs),
+        "drain_null_ratio": median(service.rate / null.rate for service, null in runs),
+        "drain_cpu_us": median(service.cpu_us for service, _ in runs),
+        "drain_null_cpu_us": median(null.cpu_us for _, null in runs),
+        "drain_rss_mb": long.rss_mb,
+        "drain_rate_500k": long.rate,
+        "drain_rate_paho": paho.rate,
+        "drain_cpu_us_paho": paho.cpu_us,
+        "drain_null_ratio_paho": paho.rate / paho_null.rate,
+    }
+
+
+def measure_growth(made: Rig, scale: float) -> Numbers:
+    """Rate and memory against the number of known devices."""
+    numbers: Numbers = {}
+    for name, devices in (("1k", 1_000), ("10k", 10_000), ("100k", 100_000)):
+        done = drain(made, round(100_000 * scale), devices=devices)
+        numbers[f"drain_rate_{name}"] = done.rate
+        numbers[f"drain_rss_mb_{name}"] = done.rss_mb
+    return numbers
+
+
+def measure_latency(made: Rig, scale: float) -> Numbers:
+    """Publish → commit at 1,000 uplinks/s."""
+    lags = latency(made, rate=1000, seconds=max(5, round(30 * scale)))
+    return {
+        "latency_p50_ms": lags[len(lags) // 2],
+        "latency_p99_ms": lags[len(lags) * 99 // 100],
+        "latency_messages": len(lags),
+    }
+
+
+def measure_outage(made: Rig, scale: float) -> Numbers:
+    """The database away for a minute at 500 uplinks/s."""
+    if made.embedded is None:
+        Console().print("outage: not measured, BENCH_DSN names a server that is not ours to stop")
+        return {}
+    result = outage(made, rate=500, before=10, away=max(5, round(60 * scale)), after=10)
+    return {
+        "outage_sent": result.sent,
+        "outage_lost": result.lost,
+        "outage_rss_growth_mb": result.rss_growth_mb,
+        "outage_spooled": result.spooled,
+        "spool_drain_rate": result.drain_rate,
+    }
+
+
+PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
+    "drain": measure_drain,
+    "latency": measure_latency,
+    "outage": measure_outage,
+    "growth": measure_growth,
+}
+
+
+def main() -> None:
+    """Run the parts that the command line names, all of them by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="drain latency outage growth; default: all")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
+    chosen = parser.parse_args()
+    scale = 0.1 if chosen.quick else 1.0
+    numbers: dict[str, object] = {}
+    with rig() as made:
+        numbers.update(machine(made))
+        for name in chosen.parts or PARTS:
+            sys.stderr.write(f"measuring {name} …\n")
+            numbers.update({key: round(value, 3) for key, value in PARTS[name](made, scale).items()})
+    numbers["scale"] = scale
+    show(numbers)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(numbers, indent=2) + "\n")
+
+
+def show(numbers: dict[str, object]) -> None:
+    """The table for people."""
+    server = "BENCH_DSN" if os.environ.get("BENCH_DSN") else "embedded"
+    table = Table("key", "value", title=f"Stadtfunk on {numbers['cores']} cores, database: {server}")
+    for key, value in numbers.items():
+        table.add_row(key, f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
