@@ -140,16 +140,25 @@ class Service:
         self._writer = Writer(self._connector(Role.INGEST), deadline=settings.database.timeouts.outer)
         self._outage = Outage(spool)
         self._pipeline = Pipeline(preparation(settings), self._writer, self._outage, self._metrics)
-        self._subscriptions = [subscribe(source) for source in settings.sources]
+        self.subscriptions = [subscribe(source) for source in settings.sources]
         self._instance = Instance(
             [f"source {source.client_id} at {source.host}:{source.port}" for source in settings.sources],
             self._connector(Role.INGEST),
         )
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
-        self._readiness = Readiness(self._subscriptions, self._instance, self._outage, canaries)
+        self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries)
         self._watch(spool)
         self._app = create_app(self._readiness, self._metrics.registry, WebhookSink(self._pipeline), settings.http)
         self._listener = bind(settings.http)
+
+    @property
+    def totals(self) -> WriteResult:
+        """What this process has stored so far."""
+        return self._pipeline.totals
+
+    def stop(self) -> None:
+        """Begin the orderly end; `run` returns when it is done."""
+        self._stop.set()
 
     async def run(self) -> ExitCode:
         """Everything, until told to end."""
@@ -175,8 +184,8 @@ class Service:
     async def _serve(self) -> None:
         self._handle_signals()
         async with asyncio.TaskGroup() as tasks:
-            readers = [tasks.create_task(self._pipeline.consume(one)) for one in self._subscriptions]
-            links = [tasks.create_task(one.run()) for one in self._subscriptions]
+            readers = [tasks.create_task(self._pipeline.consume(one)) for one in self.subscriptions]
+            links = [tasks.create_task(one.run()) for one in self.subscriptions]
             others = [tasks.create_task(one) for one in self._background()]
             log.info("started sources=%d", len(links))
             await self._stop.wait()
@@ -198,7 +207,7 @@ class Service:
 
     async def _finish(self, readers: list[asyncio.Task[None]]) -> None:
         """Read nothing more, store or spool what has arrived, acknowledge it, say goodbye to the brokers."""
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             subscription.stop_reading()
         if readers:
             _, late = await asyncio.wait(readers, timeout=FINISH_WITHIN)
@@ -208,12 +217,12 @@ class Service:
                 await asyncio.wait(late, timeout=CLOSE_WITHIN)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
-                await asyncio.gather(*(subscription.close() for subscription in self._subscriptions))
+                await asyncio.gather(*(subscription.close() for subscription in self.subscriptions))
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     def _reload(self) -> None:
@@ -231,7 +240,7 @@ class Service:
             log.info("reloaded")
 
     def _watch(self, spool: Spool) -> None:
-        self._metrics.watch_links(lambda: {one.source: one.state for one in self._subscriptions})
+        self._metrics.watch_links(lambda: {one.source: one.state for one in self.subscriptions})
         for name in self._settings.http.webhooks:
             self._metrics.add_source(name)
         self._metrics.watch_spool(messages=lambda: spool.depth, size=lambda: spool.bytes, oldest=lambda: spool.oldest)
