@@ -68,11 +68,14 @@ def chosen_source(settings: "Settings", wanted: str | None) -> str:
 
 def _replay(settings: "Settings", path: Path, source: str) -> "Replayed":
     """The bar goes by bytes read, since few files say how many messages they hold."""
+    import gc
+
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from ingest.replay import open_replay
     from stadtfunk import app
 
+    gc.set_threshold(*app.GC_THRESHOLDS)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=error_console()) as progress:
         task = progress.add_task("", total=max(1, path.stat().st_size))
