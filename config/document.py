@@ -4,8 +4,10 @@ Read safely: no tags beyond YAML's own, bounded bytes, values and depth (an alia
 key that stands twice is a problem instead of a silent winner.
 """
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import yaml
@@ -17,6 +19,7 @@ MAX_VALUES = 20_000
 MAX_DEPTH = 20
 _COMPLEXITY = {"limit": str(MAX_VALUES), "depth": str(MAX_DEPTH)}
 
+_BRACKET = re.compile(r"[\[\]{}]")
 _MAPPING_TAG = "tag:yaml.org,2002:map"
 _SEQUENCE_TAG = "tag:yaml.org,2002:seq"
 
@@ -82,7 +85,18 @@ def _read_text(path: Path) -> str:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise _Refused("too_large", {"limit": str(MAX_BYTES)})
-    return content.decode("utf-8")
+    text = content.decode("utf-8")
+    if _brackets(text) > MAX_DEPTH:
+        raise _Refused("too_complex", _COMPLEXITY)
+    return text
+
+
+def _brackets(text: str) -> int:
+    """How deep brackets nest: the parser's time grows with the square of it, so it is known beforehand.
+
+    Brackets inside texts count, too; nobody leaves twenty of them open there.
+    """
+    return max(accumulate(1 if bracket[0] in "[{" else -1 for bracket in _BRACKET.finditer(text)), default=0)
 
 
 def _syntax_problem(name: str, error: yaml.YAMLError) -> Problem:

@@ -142,12 +142,13 @@ def test_a_section_without_lines_is_its_defaults_and_an_optional_one_stays_off(w
     ("content", "problem"),
     [
         (b"a: " + b"[" * 100_000, ": expected at most 20000 values, nested at most 20 deep"),
+        (b"- " * 3_000, ": expected at most 20000 values, nested at most 20 deep"),
         (b"x" * (MAX_BYTES + 1), f": expected a file of at most {MAX_BYTES} bytes"),
         (b"city: \xff\xfe\n", ": expected a text file in UTF-8"),
         (b"city: \x00\n", ": expected valid YAML: a character that YAML does not allow"),
         (b"a: " + b"{a: " * 30 + b"1" + b"}" * 30, ": expected at most 20000 values, nested at most 20 deep"),
     ],
-    ids=["deep", "large", "utf-16", "nul", "nested"],
+    ids=["brackets", "dashes", "large", "utf-16", "nul", "nested"],
 )
 def test_hostile_files_are_refused(write, content, problem):
     file = write(content)
