@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import IntFlag, StrEnum
 from sys import float_info
 from types import MappingProxyType, NoneType
-from typing import Annotated, ClassVar, NamedTuple, Self, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -81,15 +81,20 @@ class Reading(BaseModel):
             values.update(measured)
         plan = _PLANS.get(cls) or _plan(cls)
         exact = type(subject) is str and type(channel) is int
-        for name, value in values.items():
+        given: dict[str, Any] = values
+        for name, value in given.items():
             if value is None:
                 continue
             expected, low, high = plan.columns.get(name, _UNKNOWN)
-            if type(value) is not expected:
+            if type(value) is expected:
+                if low is None or low <= value <= high:  # NaN fails it, too
+                    continue
+            else:
                 exact = False
-            if low is not None and isinstance(value, (int, float)) and not low <= value <= high:  # NaN fails it, too
-                values[name] = None
-                flags |= QualityFlag.OUT_OF_RANGE
+                if low is None or not isinstance(value, (int, float)) or low <= value <= high:
+                    continue
+            values[name] = None
+            flags |= QualityFlag.OUT_OF_RANGE
         values["device"] = uplink.dev_eui
         values["subject"] = subject
         values["channel"] = channel
@@ -106,7 +111,7 @@ class Reading(BaseModel):
 
         This is the hot path (two readings per uplink); a test compares it with a validated instance.
         """
-        reading = cls.__new__(cls)
+        reading = _new(cls)
         _set(reading, "__dict__", fields)
         _set(reading, "__pydantic_fields_set__", given)
         _set(reading, "__pydantic_extra__", None)
@@ -114,7 +119,7 @@ class Reading(BaseModel):
         return reading
 
 
-_set = object.__setattr__
+_new, _set = object.__new__, object.__setattr__
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _recent_second = (_EPOCH, _EPOCH)
 
