@@ -15,6 +15,9 @@ from storage.settings import DatabaseSettings, RetentionSettings
 from storage.spool import SpoolSettings
 
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 class HeartbeatSettings(BaseModel):
     """A dead-man's switch: as long as Stadtfunk is ready, it calls this URL; when the calls end, somebody is told."""
 
@@ -103,7 +106,10 @@ class Settings(BaseModel):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but can lose data, one sentence each, with the setting that it is about."""
-        return tuple(f"sources.{source.name}.{warning}" for source in self.sources for warning in source.warnings)
+        found = [f"sources.{source.name}.{warning}" for source in self.sources for warning in source.warnings]
+        if self.http.host not in _LOOPBACK:
+            found.append("http.host: metrics and readiness are open to everybody who reaches this address")
+        return tuple(found)
 
 
 def _repeated(values: list[str]) -> list[str]:

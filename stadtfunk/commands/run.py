@@ -1,5 +1,6 @@
 """`stadtfunk run`: the service."""
 
+import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from stadtfunk.messages import text
 
 if TYPE_CHECKING:
     from config.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 EPILOG = examples(
     "stadtfunk run",
@@ -42,6 +45,8 @@ def run(
         settings = load(config, service=True)
         check_mapping(settings)
         check_sources(settings)
+        for warning in settings.warnings:
+            logger.warning("configuration_warning detail=%r", warning)
         try:
             code = app.run(settings, reread=lambda: load_settings(config_file(config)))
         except OSError as error:

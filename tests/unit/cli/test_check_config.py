@@ -33,8 +33,9 @@ def test_german_is_the_default(check):
 
 
 def test_warnings_name_the_setting(check):
-    result = check("sources: [{name: city, qos: 0}]\n")
+    result = check("sources: [{name: city, qos: 0}]\nhttp: {host: 0.0.0.0}\n")
     assert result.exit_code == 0
+    assert "Warning: http.host: metrics and readiness are open" in result.output
     assert "Warning: sources.city.qos: 0 loses every message" in result.output
 
 
