@@ -14,7 +14,6 @@ from portal.settings import HttpSettings
 from storage.settings import DatabaseSettings, RetentionSettings
 from storage.spool import SpoolSettings
 
-
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
