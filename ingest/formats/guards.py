@@ -5,7 +5,8 @@ of the field. A detail never holds a value of the message.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import accumulate
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ MAX_DEPTH = 32
 """Levels of nested objects and lists. Real messages have seven and what a codec adds."""
 
 _BRACKETS = b"{}[]"
+_STEPS = {bracket: 1 if bracket in b"{[" else -1 for bracket in _BRACKETS}
 _ALL = frozenset(range(256))
 _NOT_MARKS = bytes(_ALL - set(_BRACKETS + b"\\"))
 _NOT_QUOTED_BRACKETS = bytes(_ALL - set(_BRACKETS + b'"'))
@@ -67,7 +69,7 @@ def convert(message: dict[str, object], model: type[T]) -> T:
     Raises:
         Rejected: INVALID_FIELD with the path of a wrong field.
     """
-    check_values(message, "$")
+    check_values(message)
     try:
         return msgspec.convert(message, model)
     except msgspec.ValidationError as error:
@@ -80,52 +82,56 @@ def check_text(payload: bytes) -> None:
     Raises:
         Rejected: TOO_DEEP or INVALID_FIELD.
     """
-    depth = 0
-    for bracket in _structure(payload):
-        depth += 1 if bracket in b"{[" else -1
-        if depth > MAX_DEPTH:
-            raise _too_deep("$")
-    if b"\\u0000" in payload and _ESCAPED_NUL.search(payload):
-        raise Rejected(RejectReason.INVALID_FIELD, "$: a text holds the NUL character")
+    escapes = b"\\" in payload
+    steps = map(_STEPS.__getitem__, _structure(payload, escapes=escapes))
+    if max(accumulate(steps), default=0) > MAX_DEPTH:
+        raise _too_deep()
+    if escapes and b"\\u0000" in payload and _ESCAPED_NUL.search(payload):
+        raise _holds_nul()
 
 
-def check_values(value: object, path: str, depth: int = 1) -> None:
-    """Refuse what a free-form object may not hold: integers beyond 64 bits, NUL characters, deep nesting.
+def check_integers(container: dict[str, object] | list[object], path: str) -> None:
+    """Refuse integers beyond 64 bits in a free-form object; everything else was checked when it was read.
 
     Raises:
-        Rejected: INVALID_FIELD or TOO_DEEP; the detail names `path`, the free-form object as a whole.
+        Rejected: INVALID_FIELD at `path`, the free-form object as a whole.
     """
-    if isinstance(value, dict):
-        _check_no_nul("".join(value), path)
-        _check_items(value.values(), path, depth)
-    elif isinstance(value, list):
-        _check_items(value, path, depth)
-    elif isinstance(value, str):
-        _check_no_nul(value, path)
-    elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
-        raise Rejected(RejectReason.INVALID_FIELD, f"{path}: an integer needs more than 64 bits")
+    for item in container.values() if isinstance(container, dict) else container:
+        if type(item) is int:
+            if not -_INTEGER_LIMIT <= item < _INTEGER_LIMIT:
+                raise Rejected(RejectReason.INVALID_FIELD, f"{path}: an integer needs more than 64 bits")
+        elif isinstance(item, (dict, list)):
+            check_integers(item, path)
 
 
-def _check_items(items: Iterable[object], path: str, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise _too_deep(path)
-    for item in items:
-        if type(item) is not float:  # no encoding lets a number in that is not finite
-            check_values(item, path, depth + 1)
+def check_values(value: object, depth: int = 0) -> None:
+    """Refuse plain values that are nested too deep or have a NUL character in a text, as `check_text` does in JSON.
+
+    Raises:
+        Rejected: TOO_DEEP or INVALID_FIELD.
+    """
+    if isinstance(value, str) and "\0" in value:
+        raise _holds_nul()
+    if isinstance(value, (dict, list)):
+        if depth >= MAX_DEPTH:
+            raise _too_deep()
+        if isinstance(value, dict):
+            check_values("".join(value))
+        for item in value.values() if isinstance(value, dict) else value:
+            check_values(item, depth + 1)
 
 
-def _check_no_nul(text: str, path: str) -> None:
-    if "\0" in text:
-        raise Rejected(RejectReason.INVALID_FIELD, f"{path}: a text holds the NUL character")
+def _holds_nul() -> Rejected:
+    return Rejected(RejectReason.INVALID_FIELD, "$: a text holds the NUL character")
 
 
-def _too_deep(path: str) -> Rejected:
-    return Rejected(RejectReason.TOO_DEEP, f"{path}: more than {MAX_DEPTH} levels")
+def _too_deep() -> Rejected:
+    return Rejected(RejectReason.TOO_DEEP, f"$: more than {MAX_DEPTH} levels")
 
 
-def _structure(payload: bytes) -> bytes:
+def _structure(payload: bytes, *, escapes: bool) -> bytes:
     """The brackets outside of strings. A string without brackets and escapes leaves two quotes side by side."""
-    if b"\\" not in payload:
+    if not escapes:
         brackets = payload.translate(None, _NOT_QUOTED_BRACKETS).replace(b'""', b"")
         if b'"' not in brackets:
             return brackets

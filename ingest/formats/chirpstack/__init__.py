@@ -17,8 +17,8 @@ from ingest.formats.fields import is_eui
 from ingest.formats.guards import check_size
 
 _CANARY_TEXT_LENGTH = 64
-_UPLINK_TOPIC = re.compile(r"(?:.+?/)??application/[^/]+/device/([0-9a-f]{16})/event/up").fullmatch
-"""The topic of nearly every message, as the server writes it by default."""
+_UPLINK_TOPIC = re.compile(r"application/[^/]+/device/([0-9a-f]{16})/event/up").fullmatch
+"""The topic of nearly every message, taken first; every other form of a topic is read level by level."""
 _DEVICE_PARSERS: dict[str, Callable[[Delivery, str], Event]] = {"up": parse_uplink, **DEVICE_EVENTS}
 
 

@@ -26,7 +26,7 @@ from ingest.formats.chirpstack.protobuf import by_json_mapping
 from ingest.formats.chirpstack.uplink import data_rate
 from ingest.formats.clocks import credible
 from ingest.formats.fields import check_identity, cut, dev_addr, place, present, uuid
-from ingest.formats.guards import check_values
+from ingest.formats.guards import check_integers
 
 _JOIN = MessageType(JoinEvent, by_json_mapping(integration_pb2.JoinEvent))
 _STATUS = MessageType(StatusEvent, by_json_mapping(integration_pb2.StatusEvent))
@@ -112,7 +112,7 @@ def _integration(delivery: Delivery, dev_eui: str) -> DeviceEvent:
     """Of servers up to 4.13: what a cloud service answered, kept as it came."""
     event = _INTEGRATION.read(delivery.payload)
     if event.object is not None:
-        check_values(event.object, "$.object")
+        check_integers(event.object, "$.object")
     detail = present(integration=event.integration_name, object=event.object)
     return _device_event(
         delivery, event, dev_eui=dev_eui, kind=DeviceEventKind.INTEGRATION, code=event.event_type, detail=detail

@@ -136,8 +136,6 @@ def _time(timestamp: Timestamp) -> datetime:
 
 def _shortest(value: float) -> float:
     """The shortest decimal that is the same 32-bit float: what JSON shows of it (7.2, not 7.199999809265137)."""
-    if not abs(value) < 1e6:
-        return value  # infinite, not a number or absurd: the model refuses it
     for digits in (6, 7, 8):
         candidate = float(f"{value:.{digits}g}")
         if _FLOAT32.unpack(_FLOAT32.pack(candidate))[0] == value:

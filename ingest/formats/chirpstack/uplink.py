@@ -20,7 +20,7 @@ from ingest.formats.fields import (
     place,
     uuid,
 )
-from ingest.formats.guards import check_values
+from ingest.formats.guards import check_integers
 
 _ADR = int(UplinkFlag.ADR)
 _CONFIRMED = int(UplinkFlag.CONFIRMED)
@@ -31,7 +31,7 @@ _CLOCK = int(UplinkFlag.CLOCK)
 
 _new_tuple = tuple.__new__  # a named tuple's own constructor takes twice as long, and there are several per uplink
 _MESSAGE = MessageType(UplinkEvent, uplink_event)
-_usual_ids = re.compile(r"[0-9a-f]{8} [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_usual_ids = re.compile(r"[0-9a-f]{16}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def parse_uplink(delivery: Delivery, dev_eui: str) -> Uplink:
@@ -45,7 +45,7 @@ def parse_uplink(delivery: Delivery, dev_eui: str) -> Uplink:
     if device.dev_eui != dev_eui:
         check_identity(device.dev_eui.lower(), dev_eui)
     if event.object is not None:
-        check_values(event.object, "$.object")
+        check_integers(event.object, "$.object")
     address, deduplication_id = _ids(event)
     receptions, server_time = _receptions(event.rx_info)
     event_time = event_clock(event.time)
@@ -87,7 +87,7 @@ def data_rate(modulation: Modulation | None) -> str:
 
 def _ids(event: UplinkEvent) -> tuple[str, str]:
     """Device address and deduplication id; both at once, as every server writes them."""
-    if _usual_ids(f"{event.dev_addr} {event.deduplication_id}"):
+    if _usual_ids(event.dev_addr + event.deduplication_id):
         return event.dev_addr, event.deduplication_id
     return dev_addr(event.dev_addr, "$.devAddr"), uuid(event.deduplication_id, "$.deduplicationId")
 

@@ -10,7 +10,7 @@ from decoders.events import DeviceEvent, DeviceEventKind
 from ingest.delivery import Delivery
 from ingest.formats.clocks import credible
 from ingest.formats.fields import place, present
-from ingest.formats.guards import check_values
+from ingest.formats.guards import check_integers
 from ingest.formats.thethings.identity import device_address, device_identity
 from ingest.formats.thethings.model import (
     ApplicationUp,
@@ -61,7 +61,7 @@ def _location(delivery: Delivery, up: ApplicationUp, solved: LocationSolved) -> 
 
 def _service(delivery: Delivery, up: ApplicationUp, service: ServiceData) -> DeviceEvent:
     if service.data is not None:
-        check_values(service.data, "$.service_data.data")
+        check_integers(service.data, "$.service_data.data")
     detail = present(service=service.service, data=service.data)
     return _device_event(delivery, up, kind=DeviceEventKind.SERVICE, detail=detail)
 

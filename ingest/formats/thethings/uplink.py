@@ -7,7 +7,7 @@ from ingest.delivery import Delivery
 from ingest.formats.clocks import anchor, credible, event_clock, utc
 from ingest.formats.draft import new_uplink
 from ingest.formats.fields import FLAGS, LR_FHSS_DATA_RATE, fsk_data_rate, lora_data_rate, place
-from ingest.formats.guards import check_values
+from ingest.formats.guards import check_integers
 from ingest.formats.thethings.identity import device_address, device_identity, gateway_identity
 from ingest.formats.thethings.model import ApplicationUp, DataRate, RxMetadata, UplinkMessage, VersionIds
 
@@ -116,5 +116,5 @@ def _decoded(message: UplinkMessage) -> dict[str, object] | None:
     if normalized is not None:
         decoded = {**(decoded or {}), "normalized_payload": normalized}
     if decoded is not None:
-        check_values(decoded, "$.uplink_message.decoded_payload")
+        check_integers(decoded, "$.uplink_message.decoded_payload")
     return decoded

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.errors import Rejected, RejectReason
-from ingest.formats.guards import MAX_DEPTH, MAX_PAYLOAD, check_size, check_text, check_values, read_json
+from ingest.formats.guards import (
+    MAX_DEPTH,
+    MAX_PAYLOAD,
+    check_integers,
+    check_size,
+    check_text,
+    check_values,
+    read_json,
+)
 from tests.events.corpus import example
 from tests.unit.formats.support import TREE, outcome
 
@@ -48,11 +56,15 @@ def test_the_quick_look_passes_nothing_that_the_close_one_refuses(value, levels)
 
 
 @given(VALUES, st.integers(0, 40))
-def test_free_values_are_refused_for_depth_nul_and_big_integers_alone(value, levels):
+def test_plain_values_are_refused_like_the_same_in_json(value, levels):
     for _ in range(levels):
         value = {"a": value}
-    wanted = depth_of(value) <= MAX_DEPTH and not holds_nul(value) and not holds_big_integer(value)
-    assert refuses(lambda item: check_values(item, "$"), value) is not wanted
+    assert refuses(check_values, value) == refuses(check_text, json.dumps(value).encode())
+
+
+@given(st.recursive(st.integers(-(2**66), 2**66), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+def test_integers_of_more_than_64_bits_are_refused(value):
+    assert refuses(lambda item: check_integers([item], "$"), value) is holds_big_integer(value)
 
 
 @pytest.mark.parametrize("text", ["\\u0000", "\\\\u0000", "\\\\\\u0000", "\\\\\\\\u0000", "u0000", "\\u00000"])

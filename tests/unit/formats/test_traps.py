@@ -219,6 +219,21 @@ def test_trap_08_the_things_stack_prefers_gps_time():
     assert parsed.ns_time == datetime(2026, 7, 14, 9, 34, 15, 809_586, tzinfo=UTC)
 
 
+def test_trap_08_gps_time_counts_even_where_another_clock_is_nearer_to_the_servers():
+    def drift(message):
+        first, second, _ = message["uplink_message"]["rx_metadata"]
+        first["gps_time"] = "2026-07-14T09:34:12Z"
+        second["time"] = "2026-07-14T09:34:15.8Z"
+
+    assert uplink(edited(TTS_TREE, drift)).event_time == datetime(2026, 7, 14, 9, 34, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("time", ["1980-01-21T23:17:20Z", "2012-01-01T00:00:00Z", "2100-01-01T00:00:00Z", None])
+def test_trap_08_an_event_without_a_credible_time_is_stamped_with_ours(time):
+    delivery = edited("chirpstack/status/battery_88.json", lambda message: message.update(time=time))
+    assert device_event(delivery).occurred_at == RECEIVED_AT
+
+
 def test_trap_08_of_several_gateway_clocks_the_credible_one_counts():
     def break_one_clock(message):
         first, second, _ = message["uplink_message"]["rx_metadata"]
@@ -337,6 +352,12 @@ def test_trap_13_frames_without_application_data_are_marked(file):
 
 def test_trap_13_a_port_without_data_is_marked_too():
     assert uplink(edited(TREE, lambda message: message.update(data=""))).flags & UplinkFlag.MAC_ONLY
+
+
+def test_trap_13_port_0_is_marked_whatever_it_carries():
+    assert uplink(edited(TREE, lambda message: message.update(fPort=0))).flags & UplinkFlag.MAC_ONLY
+    delivery = edited(TTS_TREE, lambda message: message["uplink_message"].update(f_port=0))
+    assert uplink(delivery).flags & UplinkFlag.MAC_ONLY
 
 
 def test_trap_14_a_subscription_to_everything_does_not_count_a_frame_twice():

@@ -80,6 +80,16 @@ def test_an_application_without_a_name_goes_by_its_id():
     assert uplink(delivery).application == "17c82e96-be03-4f38-aef3-f83d48582d97"
 
 
+def test_json_may_begin_with_blanks():
+    delivery = example(TREE)
+    assert uplink(delivery._replace(payload=b"\r\n\t " + delivery.payload)) == uplink(delivery)
+
+
+def test_the_signal_of_the_things_stack_is_rounded():
+    delivery = edited(TTS_TREE, lambda message: message["uplink_message"]["rx_metadata"][0].update(rssi=-97.6))
+    assert uplink(delivery).receptions[0].rssi == -98
+
+
 class TestTheThingsStackDoors:
     """The same uplink is one event however it comes, so that a backfill meets the live stream."""
 
