@@ -21,7 +21,7 @@ from stadtfunk.demo.stream import CityStream
 
 logger = logging.getLogger(__name__)
 
-_NETWORK_SECONDS = 10.0
+_NETWORK_SECONDS = 5.0
 _LONGEST_NAP = 1.0
 _RECONNECT_SECONDS = (0.5, 15.0)
 _REPORT_EVERY = 1000

@@ -55,6 +55,18 @@ def test_two_processes_continue_each_other(messages, cut):
     assert first + second == messages
 
 
+def test_what_was_sent_before_midnight_is_published_after_it():
+    """With a slow network server there is much of it."""
+    of = settings(network={"collection_window_ms": 120_000, "stats_seconds": 1800})
+    midnight = nanoseconds(at(2026, 7, 3))
+    evening = list(stream(of).messages(midnight - HOUR, midnight + HOUR))
+    night = list(stream(of).messages(midnight, midnight + HOUR))
+    assert [message for message in evening if message.at > midnight] == night
+    heard = [json.loads(message.payload)["rxInfo"][0]["nsTime"] for message in up_events(iter(night))]
+    assert min(heard) < "2026-07-03"
+    assert len(night) == stream(of).count(midnight, midnight + HOUR)
+
+
 def test_the_count_is_known_before(messages):
     assert stream(settings()).count(START, END) == len(messages)
 
