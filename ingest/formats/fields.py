@@ -37,7 +37,7 @@ FLAGS = tuple(UplinkFlag(bits) for bits in range(2 * max(UplinkFlag)))
 """`UplinkFlag` by its bits: combining enum members costs more than parsing the rest of a field."""
 
 _is_dev_addr = re.compile(r"[0-9a-f]{8}").fullmatch
-_is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 Place = tuple[float | None, float | None, float | None]
 UNKNOWN_PLACE: Place = (None, None, None)
@@ -98,9 +98,14 @@ def uuid(text: str, path: str) -> str:
         Rejected: INVALID_FIELD at `path`.
     """
     lowered = text.lower()
-    if lowered and not _is_uuid(lowered):
+    if lowered and not is_uuid(lowered):
         raise Rejected(RejectReason.INVALID_FIELD, f"{path}: expected a UUID")
     return lowered
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID in its usual form with lower-case hex digits."""
+    return _uuid(text) is not None
 
 
 def eui(text: str, path: str) -> str:

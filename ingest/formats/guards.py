@@ -104,20 +104,21 @@ def check_integers(container: dict[str, object] | list[object], path: str) -> No
             check_integers(item, path)
 
 
-def check_values(value: object, depth: int = 0) -> None:
+def check_values(container: dict[str, object] | list[object], depth: int = 1) -> None:
     """Refuse plain values that are nested too deep or have a NUL character in a text, as `check_text` does in JSON.
 
     Raises:
         Rejected: TOO_DEEP or INVALID_FIELD.
     """
-    if isinstance(value, str) and "\0" in value:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
+    if isinstance(container, dict) and "\0" in "".join(container):
         raise _holds_nul()
-    if isinstance(value, (dict, list)):
-        if depth >= MAX_DEPTH:
-            raise _too_deep()
-        if isinstance(value, dict):
-            check_values("".join(value))
-        for item in value.values() if isinstance(value, dict) else value:
+    for item in container.values() if isinstance(container, dict) else container:
+        if type(item) is str:
+            if "\0" in item:
+                raise _holds_nul()
+        elif isinstance(item, (dict, list)):
             check_values(item, depth + 1)
 
 

@@ -25,7 +25,7 @@ from ingest.formats.chirpstack.model import (
 from ingest.formats.chirpstack.protobuf import by_json_mapping
 from ingest.formats.chirpstack.uplink import data_rate
 from ingest.formats.clocks import credible
-from ingest.formats.fields import check_identity, cut, dev_addr, place, present, uuid
+from ingest.formats.fields import check_identity, cut, dev_addr, is_uuid, place, present, uuid
 from ingest.formats.guards import check_integers
 
 _JOIN = MessageType(JoinEvent, by_json_mapping(integration_pb2.JoinEvent))
@@ -90,7 +90,9 @@ def _txack(delivery: Delivery, dev_eui: str) -> DeviceEvent:
 def _log(delivery: Delivery, dev_eui: str) -> DeviceEvent:
     """The only trace of frames that ChirpStack dropped (UPLINK_F_CNT_RESET, UPLINK_F_CNT_RETRANSMISSION)."""
     event = _LOG.read(delivery.payload)
-    event.deduplication_id = event.context.get("deduplication_id", "")  # the only tie to the frame it is about
+    frame = event.context.get("deduplication_id", "")
+    if is_uuid(frame):  # the only tie to the uplink that it is about
+        event.deduplication_id = frame
     detail = present(level=str(event.level), description=cut(event.description), context=event.context)
     return _device_event(
         delivery, event, dev_eui=dev_eui, kind=DeviceEventKind.LOG, code=str(event.code), detail=detail

@@ -1,7 +1,7 @@
 """ChirpStack's protobuf payloads as plain values, named and shaped as in its JSON, so that both share their models.
 
 Uplinks are converted by hand, because an operator may switch all of them to protobuf and the generic conversion takes
-ten times as long; everything else goes through protobuf's own JSON mapping.
+four times as long; everything else goes through protobuf's own JSON mapping.
 """
 
 import math

@@ -83,8 +83,9 @@ def test_a_log_code_of_a_newer_server_is_kept():
     assert device_event(delivery).code == "NEW_IN_2030"
 
 
-def test_a_log_about_no_frame_has_no_deduplication_id():
-    delivery = edited("chirpstack/log/uplink_codec_error.json", lambda message: message.update(context={}))
+@pytest.mark.parametrize("context", [{}, {"deduplication_id": "of another kind"}])
+def test_a_log_about_no_frame_has_no_deduplication_id(context):
+    delivery = edited("chirpstack/log/uplink_codec_error.json", lambda message: message.update(context=context))
     assert device_event(delivery).deduplication_id == ""
 
 

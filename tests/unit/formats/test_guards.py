@@ -59,6 +59,7 @@ def test_the_quick_look_passes_nothing_that_the_close_one_refuses(value, levels)
 def test_plain_values_are_refused_like_the_same_in_json(value, levels):
     for _ in range(levels):
         value = {"a": value}
+    value = [value]
     assert refuses(check_values, value) == refuses(check_text, json.dumps(value).encode())
 
 
