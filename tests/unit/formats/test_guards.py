@@ -2,9 +2,8 @@
 
 import json
 
-import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.errors import Rejected, RejectReason
@@ -26,9 +25,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=20,
 )
-decode_any = msgspec.json.Decoder().decode
+quick = settings(max_examples=60, deadline=None)
 
 
+@quick
 @given(VALUES, st.integers(0, 40), st.booleans())
 def test_what_is_refused_is_too_deep_or_holds_nul(value, levels, ascii_only):
     for _ in range(levels):
@@ -47,6 +47,7 @@ def test_what_is_refused_is_too_deep_or_holds_nul(value, levels, ascii_only):
         assert reason is None
 
 
+@quick
 @given(VALUES, st.integers(0, 40))
 def test_the_quick_look_passes_nothing_that_the_close_one_refuses(value, levels):
     for _ in range(levels):
@@ -55,6 +56,7 @@ def test_the_quick_look_passes_nothing_that_the_close_one_refuses(value, levels)
     assert refuses(check_text, payload) == refuses(lambda data: read_json(lambda _: None, data), payload)
 
 
+@quick
 @given(VALUES, st.integers(0, 40))
 def test_plain_values_are_refused_like_the_same_in_json(value, levels):
     for _ in range(levels):
@@ -63,7 +65,14 @@ def test_plain_values_are_refused_like_the_same_in_json(value, levels):
     assert refuses(check_values, value) == refuses(check_text, json.dumps(value).encode())
 
 
-@given(st.recursive(st.integers(-(2**66), 2**66), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+@quick
+@given(
+    st.recursive(
+        st.integers(-(2**66), 2**66),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+        max_leaves=6,
+    )
+)
 def test_integers_of_more_than_64_bits_are_refused(value):
     assert refuses(lambda item: check_integers([item], "$"), value) is holds_big_integer(value)
 

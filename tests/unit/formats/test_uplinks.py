@@ -5,7 +5,7 @@ import json
 
 import pytest
 from chirpstack_api.integration import integration_pb2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.uplink import NOT_DECODABLE, Uplink, UplinkFlag
@@ -138,6 +138,7 @@ class TestTheThingsStackDoors:
 
 
 class TestProtobuf:
+    @settings(max_examples=50, deadline=None)
     @given(snr=st.floats(-30, 20, width=32), rssi=st.integers(-160, 0), nanos=st.integers(0, 999_999_999))
     def test_numbers_are_those_that_json_shows(self, snr, rssi, nanos):
         event = integration_pb2.UplinkEvent.FromString(read(TREE.replace(".json", ".pb")))
