@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -109,25 +110,23 @@ class CityStream:
         """All messages of a day and those `kept` from the one before; and what is published after this midnight."""
         identities = random_stream(self._city.settings.seed, "identities", city_day.day.number)
         deliveries = city_day.deliveries
-        writer = UplinkWriter(
-            self._templates,
-            city_day.frames,
-            city_day.headers,
-            deliveries,
-            identities.bytes(16 * len(deliveries)),
-            self._city.outages.clock_errors(city_day.day),
-        )
+        uplink_ids = identities.bytes(16 * len(deliveries))
         others = [*kept, *self._others(city_day, identities, start)]
         times = np.concatenate([deliveries.published_at, np.array([other.at for other in others], dtype=np.int64)])
         order = np.argsort(times, kind="stable")
         numbers: list[int] = order.tolist()
         times_in_order: list[int] = times[order].tolist()
 
+        @cache  # made when the first uplink is written: never, while messages are only counted
+        def writer() -> UplinkWriter:
+            errors = self._city.outages.clock_errors(city_day.day)
+            return UplinkWriter(self._templates, city_day.frames, city_day.headers, deliveries, uplink_ids, errors)
+
         def write(position: int) -> Message:
             number = numbers[position]
-            if number >= len(writer):
-                return others[number - len(writer)]
-            return Message(times_in_order[position], *writer.write(number))
+            if number >= len(deliveries):
+                return others[number - len(deliveries)]
+            return Message(times_in_order[position], *writer().write(number))
 
         within = bisect_right(times_in_order, city_day.day.end - 1)
         after = [write(position) for position in range(within, len(numbers))]

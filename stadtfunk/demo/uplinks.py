@@ -78,9 +78,6 @@ class UplinkWriter:
         columns = (gateway, receptions.rssi, deliveries.ns_time, clock, satellite)
         self._copies = list(zip(*(column.tolist() for column in columns), receptions.snr.tolist(), strict=True))
 
-    def __len__(self) -> int:
-        return len(self._events)
-
     def write(self, number: int) -> tuple[bytes, bytes]:
         """Topic and JSON of one event."""
         frame, identity, published_at, first, last = self._events[number]

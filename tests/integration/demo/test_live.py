@@ -1,4 +1,4 @@
-"""The live city as a process: all families at QoS 1 soon after its start, over restarts of the broker, to a clean end."""
+"""The live city as a process: all families at QoS 1 soon after its start, over broker restarts, to a clean end."""
 
 import asyncio
 import os
