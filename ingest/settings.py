@@ -73,7 +73,7 @@ class CanarySettings(_Settings):
         "filled, `application/canary/device/canary/event/canary`",
     )
     interval_seconds: float = Field(default=300, gt=0, description="time between two canaries")
-    timeout_seconds: float = Field(default=10, gt=0, description="how long a canary may take to come back")
+    timeout_seconds: float = Field(default=8, gt=0, description="how long a canary may take to come back")
 
     @field_validator("topic")
     @classmethod
