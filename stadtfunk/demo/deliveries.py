@@ -69,7 +69,20 @@ def deliver(
     ns_time = frames.sent_at[receptions.frame] + rng.integers(*_LATENCY, len(receptions))
     held = _release_kept(frames, receptions, ns_time, outages, faults.late_uplinks_per_second)
     late, dropped = _judge_late(frames, receptions, ns_time, held)
-    in_time = np.flatnonzero(~held)
+    deliveries = _collect(receptions, ns_time | 1, np.flatnonzero(~held), late, rng)
+    deliveries.dropped = dropped
+    deliveries.published_at += network.collection_window_ms * 1_000_000
+    _publish_again(deliveries, unchecked, faults, rng)
+    return deliveries
+
+
+def _collect(
+    receptions: Receptions, ns_time: Integers, in_time: Integers, late: Integers, rng: np.random.Generator
+) -> Deliveries:
+    """One event for all copies of a frame that came in time, and one for each late copy.
+
+    `ns_time` is odd, so that its fraction of a second always needs all nine digits.
+    """
     published, event_of = np.unique(receptions.frame[in_time], return_inverse=True)
     rows = np.concatenate([in_time, late])
     event = np.concatenate([event_of, len(published) + np.arange(len(late))])
@@ -77,22 +90,18 @@ def deliver(
     rows, event = rows[order], event[order]
     frame = np.concatenate([published, receptions.frame[late]])
     last = np.cumsum(np.bincount(event, minlength=len(frame)))
-    first = np.concatenate([[0], last[:-1]]).astype(np.int64)
-    ns_time = ns_time[rows] | 1  # odd, so that the fraction always needs all nine digits
-    earliest = np.minimum.reduceat(ns_time, first) if len(frame) else ns_time
-    window = network.collection_window_ms * 1_000_000
-    deliveries = Deliveries(
+    first = np.concatenate([[0], last])[:-1]
+    earliest = np.minimum.reduceat(ns_time[rows], first) if len(frame) else ns_time[rows]
+    return Deliveries(
         frame=frame,
         identity=np.arange(len(frame)),
-        published_at=earliest + window + rng.integers(*_PROCESSING, len(frame)),
+        published_at=earliest + rng.integers(*_PROCESSING, len(frame)),
         first=first,
         last=last,
         receptions=receptions.select(rows),
-        ns_time=ns_time,
-        dropped=dropped,
+        ns_time=ns_time[rows],
+        dropped=[],
     )
-    _publish_again(deliveries, unchecked, faults, rng)
-    return deliveries
 
 
 def _release_kept(

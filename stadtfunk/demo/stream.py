@@ -75,13 +75,13 @@ class CityStream:
         earliest = max(latest - _LONGEST_BURST, self._city.first_day * DAY)
         last = dict.fromkeys((device.application for device in self._city.devices), earliest)
         for city_day in self._city.days(max(self._city.first_day, earliest // DAY), payloads=False):
-            if city_day.day.start > end:
-                break
-            device = city_day.frames.device[city_day.deliveries.frame]
-            for event, at in zip(device.tolist(), city_day.deliveries.published_at.tolist(), strict=True):
+            devices = city_day.frames.device[city_day.deliveries.frame].tolist()
+            for device, at in zip(devices, city_day.deliveries.published_at.tolist(), strict=True):
                 if at <= end:
-                    application = self._city.devices[event].application
+                    application = self._city.devices[device].application
                     last[application] = max(last[application], at)
+            if city_day.day.end > end:
+                break
         return min([latest, *(at - 1 for at in last.values())])
 
     def connections(self, at: int) -> Iterator[Message]:
@@ -101,10 +101,10 @@ class CityStream:
         """Days in order; what is published after midnight goes to the next day."""
         kept: list[Message] = []
         for city_day in self._city.days(self._first_day(start), payloads=payloads):
-            if end is not None and city_day.day.start > end:
-                return
             today, kept = self._order(city_day, kept, start)
             yield today
+            if end is not None and city_day.day.end > end:
+                return
 
     def _order(self, city_day: CityDay, kept: list[Message], start: int) -> tuple[_Ordered, list[Message]]:
         """All messages of a day and those `kept` from the one before; and what is published after this midnight."""
