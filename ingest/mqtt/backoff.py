@@ -27,6 +27,7 @@ class Backoff:
         if self._attempt == 0 and not refused:
             self._attempt = 1
             return self.uniform(self.first / 2, self.first)
-        longest = min(self.ceiling, self.base * 2 ** max(1, self._attempt))
+        self._attempt = max(self._attempt, 1)
+        longest = min(self.ceiling, self.base * 2.0**self._attempt)
         self._attempt = min(self._attempt + 1, 30)
         return self.uniform(min(self.base, longest), longest)

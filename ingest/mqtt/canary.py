@@ -55,6 +55,8 @@ class Canary:
         self._problems = problems
         self._awaited = b""
         self._seen = asyncio.Event()
+        self._in_flight = False
+        self._in_vain = 0
 
     @property
     def healthy(self) -> bool | None:
@@ -70,20 +72,47 @@ class Canary:
         return True
 
     async def run(self, publish: Publish) -> None:
-        """Publish a canary now and every interval, on one connection, until cancelled."""
+        """Publish a canary now and every interval, on one connection, until cancelled or the connection is lost.
+
+        Mosquitto 2.0.11 ends a connection that publishes what it may not. So a canary whose connection ended makes
+        the next one wait: the proof must not keep a source that delivers from delivering.
+        """
         times = self._settings.canary
+        if self._in_flight:
+            self._in_flight = False
+            self._in_vain += 1
+            if self._in_vain > 1:
+                self._missing("made the broker end the connection")
+        if self._in_vain:
+            await asyncio.sleep(times.timeout_seconds / 2 if self._in_vain == 1 else self._patience)
         while True:
-            came_back = await self._fly(publish)
-            await asyncio.sleep(times.interval_seconds if came_back else min(RETRY_SECONDS, times.interval_seconds))
+            try:
+                came_back = await self._fly(publish)
+            except LinkLost:
+                return
+            self._in_flight = False
+            self._in_vain = 0 if came_back else self._in_vain + 1
+            await asyncio.sleep(times.interval_seconds if came_back else self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds before the next try after canaries that did not come back."""
+        longest = self._settings.canary.interval_seconds
+        return min(longest, RETRY_SECONDS * 2.0 ** min(self._in_vain - 1, 10))
 
     async def _fly(self, publish: Publish) -> bool:
-        """One canary, there and back."""
+        """One canary, there and back.
+
+        Raises:
+            LinkLost: the connection ended before the broker had answered.
+        """
         self._awaited = PREFIX + secrets.token_hex(TOKEN_BYTES).encode() + SUFFIX
         self._seen.clear()
+        self._in_flight = True
         try:
             await publish(self.topic, self._awaited)
         except LinkLost:
-            return False  # says nothing about rights; the next connection asks again
+            raise
         except ConnectionError as error:
             self._missing(f"could not be published ({error})")
             return False

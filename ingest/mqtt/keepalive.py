@@ -36,7 +36,8 @@ class KeepAlive:
             self._pinged_at = None
         if self._pinged_at is not None:
             return Pulse.DEAD if now - self._pinged_at >= self.seconds else Pulse.NOTHING
-        if now - min(self.sent_at, self.received_at) < self.seconds / 2:
+        quiet_since = self.sent_at if paused else min(self.sent_at, self.received_at)
+        if now - quiet_since < self.seconds / 2:
             return Pulse.NOTHING
         self._pinged_at = self.sent_at = now
         return Pulse.PING

@@ -278,12 +278,12 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         return goes_on and held_back
 
     def _delivery(self, packet: mqtt5.PublishPacket, now: datetime) -> Delivery:
-        packet_id = packet.packet_id
-        if packet.qos == 2 or packet_id == 0:
-            raise MalformedStream("the broker sent a message with a QoS or packet id that we did not allow")
+        packet_id, topic = packet.packet_id, packet.topic
+        if packet.qos == 2 or packet_id == 0 or "\0" in topic:
+            raise MalformedStream("the broker sent a message with a QoS, packet id or topic that may not be")
         return Delivery(
             self._intake.source,
-            packet.topic,
+            topic,
             packet.payload,
             now,
             0 if packet_id is None else 1,

@@ -302,6 +302,8 @@ class _Client(aiomqtt.Client):
         self._arrived += 1
         if self._leaving:
             return
+        if "\0" in message.topic:
+            raise ValueError("NUL in a topic")
         delivery = Delivery(
             self._intake.source,
             message.topic,

@@ -49,8 +49,8 @@ class LossWatch:
 
     def __post_init__(self) -> None:
         self._started_at = self.clock()
-        for sentence in self.settings.warnings:
-            self.problems.report(Problem.SETTING, sentence)
+        if self.settings.warnings:
+            self.problems.report(Problem.SETTING, "; ".join(self.settings.warnings))
 
     async def run(self) -> None:
         """Look again every few seconds, until cancelled."""
