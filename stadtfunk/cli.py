@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stadtfunk.commands import check_config, decode, demo, migrate, rejected, replay, run, status
+from stadtfunk.commands import check_config, decode, demo, devices, migrate, rejected, replay, run, status
 from stadtfunk.commands.options import examples
 
 EPILOG = examples(
@@ -47,6 +47,7 @@ app.command(epilog=run.EPILOG)(run.run)
 app.command("check-config", epilog=check_config.EPILOG)(check_config.check_config)
 app.command(epilog=migrate.EPILOG)(migrate.migrate)
 app.command(epilog=status.EPILOG)(status.status)
+app.command(epilog=devices.EPILOG)(devices.devices)
 app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=demo.EPILOG)(demo.demo)

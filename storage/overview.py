@@ -7,6 +7,7 @@ from datetime import datetime
 from psycopg import sql
 
 from decoders.readings import KINDS, Reading, quantities
+from storage.batch import Outcome
 from storage.database import Connection
 from storage.rejected import count_open
 from storage.statements import load
@@ -52,6 +53,22 @@ class LatestReading:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """One device as it was last seen; `outcome` is that of its latest uplink, empty before the first."""
+
+    dev_eui: str
+    name: str
+    profile: str
+    application: str
+    source: str
+    outcome: str
+    uplinks: int
+    duplicates: int
+    missing_frames: int
+    last_received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at one moment."""
 
@@ -83,6 +100,25 @@ async def latest(connection: Connection, kind: type[Reading], *, since: datetime
         LatestReading(device, at, {name: row[name] for name in names if row[name] is not None})
         for device, at, row in rows
     ]
+
+
+async def known_devices(
+    connection: Connection,
+    *,
+    limit: int,
+    search: str | None = None,
+    outcome: Outcome | None = None,
+    silent_since: datetime | None = None,
+) -> list[KnownDevice]:
+    """Devices, the latest heard first.
+
+    Args:
+        search: a part of DevEUI, name or profile, whatever its case.
+        silent_since: only those that were not heard since.
+    """
+    values = {"limit": limit, "search": search, "outcome": outcome, "silent_since": silent_since}
+    cursor = await connection.execute(_QUERIES["known_devices"], values)
+    return [KnownDevice(*row) for row in await cursor.fetchall()]
 
 
 async def _kind_totals(connection: Connection, kind: type[Reading]) -> KindTotals:

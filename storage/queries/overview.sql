@@ -28,3 +28,17 @@ JOIN device AS d ON d.id = r.device_id
 WHERE r.observed_at > %s
 ORDER BY r.observed_at DESC
 LIMIT %s
+
+-- name: known_devices
+SELECT
+    d.dev_eui, d.name, d.profile, d.application, coalesce(o.name, ''), coalesce(s.outcome, ''), coalesce(s.uplinks, 0),
+    coalesce(s.duplicates, 0), coalesce(s.earlier_gaps + s.last_f_cnt - s.first_f_cnt + 1 - s.session_uplinks, 0),
+    s.last_received_at
+FROM device AS d
+LEFT JOIN device_state AS s ON s.device_id = d.id
+LEFT JOIN source AS o ON o.id = s.source_id
+WHERE (%(outcome)s::text IS NULL OR s.outcome = %(outcome)s)
+    AND (%(search)s::text IS NULL OR position(lower(%(search)s) IN lower(concat_ws(' ', d.dev_eui, d.name, d.profile))) > 0)
+    AND (%(silent_since)s::timestamptz IS NULL OR s.last_received_at IS NULL OR s.last_received_at < %(silent_since)s)
+ORDER BY s.last_received_at DESC NULLS LAST, d.dev_eui
+LIMIT %(limit)s

@@ -156,3 +156,20 @@ def test_retry_takes_only_what_is_selected(city):
     result = city("rejected", "retry", "--reason", "truncated", mapping={"default": "dragino_lse01"})
     assert "still refused as truncated: 1" in result.output
     assert {message["reason"] for message in rejected(city)} == {"malformed", "no_decoder", "truncated"}
+
+
+def devices(city, *options):
+    return [json.loads(line) for line in city("devices", "--json", *options).stdout.splitlines()]
+
+
+def test_devices_are_listed_and_found(city):
+    city("replay", "DUMP")
+    found = {device["dev_eui"]: device for device in devices(city)}
+    assert found.keys() == {MAPPED, UNMAPPED}
+    assert (found[MAPPED]["uplinks"], found[MAPPED]["missing_frames"], found[MAPPED]["outcome"]) == (3, 0, "failed")
+    assert [device["dev_eui"] for device in devices(city, "--orphans")] == [UNMAPPED]
+    assert [device["dev_eui"] for device in devices(city, "--search", MAPPED.upper()[4:])] == [MAPPED]
+    assert devices(city, "--search", "nothing like it") == []
+    assert len(devices(city, "--limit", "1")) == 1
+    assert devices(city, "--silent", "1000000") == []
+    assert UNMAPPED in city("devices").stdout

@@ -33,7 +33,7 @@ def test_every_command_has_help_with_examples(command):
 
 def test_the_commands_of_the_design_are_there():
     names = {" ".join(command) for command in COMMANDS}
-    assert names >= {"run", "check-config", "migrate", "decode", "replay", "status", "demo"}
+    assert names >= {"run", "check-config", "migrate", "decode", "replay", "status", "devices", "demo"}
     assert names >= {"rejected list", "rejected show", "rejected retry"}
 
 
