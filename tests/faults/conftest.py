@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from storage.migrate import migrate
 from storage.settings import DatabaseSettings
@@ -78,18 +79,31 @@ def fragile_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
+def database(fragile_server: PostgresServer) -> Iterator[str]:
+    """DSN of a fresh, migrated database on this suite's own server."""
+    if fragile_server.pid is None:
+        fragile_server.start()
+    name = f"fault_{next(_numbers)}"
+    yield fragile_server.create_database(name, template=TEMPLATE)
+    if fragile_server.pid is not None:
+        fragile_server.drop_database(name)
+
+
+@pytest.fixture
 def stage(
-    fragile_server: PostgresServer, tmp_path: Path, order: random.Random, size: Size, measure: Measure
+    fragile_server: PostgresServer,
+    database: str,
+    tmp_path: Path,
+    order: random.Random,
+    size: Size,
+    measure: Measure,
 ) -> Iterator[Callable[..., Stage]]:
     """Makes the stage of a test: `async with stage() as on: …`.
 
     Arguments: `broker`, options of mosquitto.conf; `source` and `settings` of the service; `traffic`, arguments of
     `Traffic`; further ones are attributes of `Stage`.
     """
-    if fragile_server.pid is None:
-        fragile_server.start()
-    name = f"fault_{next(_numbers)}"
-    fragile_server.create_database(name, template=TEMPLATE)
+    name = str(conninfo_to_dict(database)["dbname"])
     brokers: list[Mosquitto] = []
 
     def make(
@@ -117,5 +131,3 @@ def stage(
     yield make
     for one in brokers:
         one.stop()
-    if fragile_server.pid is not None:
-        fragile_server.drop_database(name)

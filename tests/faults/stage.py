@@ -16,7 +16,7 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.oracle import Account
 from tests.support.postgres import PostgresServer
 from tests.support.service import Service
-from tests.support.traffic import Message, Sender, Traffic, publish
+from tests.support.traffic import Login, Message, Sender, Traffic, publish
 
 DRAINED_WITHIN = 60.0
 """Seconds after the last fault in which everything acknowledged must be accounted for."""
@@ -67,6 +67,7 @@ class Stage:
     source: Mapping[str, object] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     database_port: int | None = None
+    login: Login | None = None
     start: bool = True
     acknowledged: set[str] = field(default_factory=set)
     service: Service = field(init=False)
@@ -100,11 +101,11 @@ class Stage:
 
     def sending(self, rate: float) -> Sender:
         """Traffic at a steady rate during the block."""
-        return Sender(self.traffic, self.acknowledged, self.broker.port, rate=rate)
+        return Sender(self.traffic, self.acknowledged, self.broker.port, rate=rate, login=self.login)
 
     async def publish(self, messages: Sequence[Message], *, qos: int = 1) -> None:
         """Publish `messages` as fast as the broker takes them."""
-        await publish(messages, self.broker.port, self.acknowledged, qos=qos)
+        await publish(messages, self.broker.port, self.acknowledged, qos=qos, login=self.login)
 
     async def random_while(self, shortest: float, longest: float) -> None:
         """Let the traffic run for a random time."""

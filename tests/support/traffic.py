@@ -6,7 +6,7 @@ unique and kept in quarantine. So broker, database and test can be compared mess
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -26,6 +26,9 @@ SHORTEST_INTERVAL = timedelta(seconds=1)
 TICK_SECONDS = 0.05
 RETRY_SECONDS = 0.05
 FLUSH_SECONDS = 60.0
+
+Login = Mapping[str, str]
+"""`username` and `password` of a publisher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +134,20 @@ class Sender:
     Args:
         acknowledged: ids of what the broker acknowledged are added here.
         rate: messages per second.
+        login: user name and password at the broker.
     """
 
-    def __init__(self, traffic: Traffic, acknowledged: set[str], port: int, *, rate: float) -> None:
+    def __init__(
+        self, traffic: Traffic, acknowledged: set[str], port: int, *, rate: float, login: Login | None = None
+    ) -> None:
         self._traffic = traffic
         self._acknowledged = acknowledged
         self._port = port
         self._rate = rate
+        self._login = login or {}
         self._stop = asyncio.Event()
-        self.connections = 0
+        self._go = asyncio.Event()
+        self._go.set()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
@@ -154,14 +162,23 @@ class Sender:
         async with asyncio.timeout(FLUSH_SECONDS):
             await self._task
 
+    def hold(self) -> None:
+        """Publish nothing more, as a network server that has lost its broker and is slow to come back."""
+        self._go.clear()
+
+    def go_on(self) -> None:
+        """Publish again."""
+        self._go.set()
+
     async def _run(self) -> None:
         pace = _Pace(self._rate)
         open_messages: list[Message] = []
         while open_messages or not self._stop.is_set():
             try:
-                async with Publisher(self._port) as publisher:
-                    self.connections += 1
+                await self._go.wait()
+                async with Publisher(self._port, **self._login) as publisher:
                     while open_messages or not self._stop.is_set():
+                        await self._go.wait()
                         open_messages = open_messages or self._traffic.take(pace.due())
                         await self._publish(publisher, open_messages)
                         await asyncio.sleep(TICK_SECONDS)
@@ -198,11 +215,11 @@ class _Pace:
 
 
 async def publish(
-    messages: Sequence[Message], port: int, acknowledged: set[str] | None = None, *, qos: int = 1
+    messages: Sequence[Message], port: int, acknowledged: set[str], *, qos: int = 1, login: Login | None = None
 ) -> None:
     """Publish `messages` in order as fast as the broker takes them; returns when it has answered them all."""
-    async with Publisher(port) as publisher:
+    async with Publisher(port, **(login or {})) as publisher:
         await publisher.publish_all([(message.topic, message.payload) for message in messages], qos=qos)
-        if qos and acknowledged is not None:
+        if qos:
             assert len(publisher.acknowledged) == len(messages), f"the broker refused {len(publisher.refused)} messages"
             acknowledged.update(message.id for message in messages)
