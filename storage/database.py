@@ -111,16 +111,20 @@ async def try_lock(connection: Connection, name: str) -> bool:
     return row is not None and bool(row[0])
 
 
+async def unlock(connection: Connection, name: str) -> None:
+    """Give the advisory lock `name` back."""
+    await connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (f"stadtfunk:{name}",))
+
+
 @asynccontextmanager
 async def locked(connection: Connection, name: str) -> AsyncIterator[None]:
     """Hold the advisory lock `name` during the block; waits for other holders within `lock_timeout`."""
-    key = (f"stadtfunk:{name}",)
-    await connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
+    await connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"stadtfunk:{name}",))
     try:
         yield
     finally:
         if not connection.closed:
-            await connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+            await unlock(connection, name)
 
 
 def _network_options(settings: DatabaseSettings) -> dict[str, int]:

@@ -17,10 +17,11 @@ import psycopg
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, Role, connect, locked
 from storage.kind_tables import ensure_kind_table
+from storage.policies import ensure_policies, policies
 from storage.refusal import MigrationRefused
 from storage.roles import create_roles, grant
-from storage.rollups import ensure_rollups
-from storage.settings import DatabaseSettings
+from storage.rollups import ensure_rollups, parts_of
+from storage.settings import DatabaseSettings, RetentionSettings
 from storage.statements import load
 from storage.timescale import detect, ensure_hypertables
 
@@ -74,11 +75,15 @@ def migrations() -> tuple[Migration, ...]:
 
 async def migrate(
     settings: DatabaseSettings,
+    retention: RetentionSettings | None = None,
     *,
     kinds: Sequence[type[Reading]] = KINDS,
     numbered: Sequence[Migration] | None = None,
 ) -> Migrated:
     """Bring the database of `settings` to this version; harmless when it is there already.
+
+    Args:
+        retention: what TimescaleDB's policies shall do; on plain PostgreSQL maintenance gets it at every pass.
 
     Raises:
         MigrationRefused: with instructions.
@@ -97,6 +102,9 @@ async def migrate(
             if timescale:
                 await ensure_hypertables(connection, kinds)
             await ensure_rollups(connection, kinds, timescale=timescale is not None)
+            if timescale:
+                parts = [part for kind in kinds for part in await parts_of(connection, kind)]
+                await ensure_policies(connection, policies(kinds, parts, retention or RetentionSettings()))
             if settings.use_roles:
                 await grant(connection, kinds)
     _log.info("migrated migrations=%d kinds=%d timescale=%s", len(applied), len(changed), timescale or "none")

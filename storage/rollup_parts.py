@@ -12,7 +12,7 @@ from psycopg import sql
 
 from decoders.readings import Reading
 from storage.buckets import Width
-from storage.rollup_columns import Measured, part_columns
+from storage.rollup_columns import Measured, part_columns, part_suffixes
 from storage.statements import load
 
 _TEMPLATES = load("rollups")
@@ -62,9 +62,16 @@ def live_parts_view(parts: Parts) -> sql.Composed:
     """On plain PostgreSQL: what is stored, and the rest from the readings."""
     since = parts.width.start(stored_before(parts.kind))
     live = parts_query(parts, timescale=False, condition=sql.SQL("r.observed_at >= {}").format(since))
-    return sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {} UNION ALL {}").format(
-        relation(parts.name), relation(parts.stored), live
+    return sql.SQL("CREATE VIEW {} AS SELECT {} FROM {} UNION ALL {}").format(
+        relation(parts.name), part_names(parts), relation(parts.stored), live
     )
+
+
+def part_names(parts: Parts) -> sql.Composed:
+    """The columns of `parts_query`, by name, since a model may change the order of its fields."""
+    names = ["device_id", "subject", "channel", "bucket", "readings"]
+    names += [f"{quantity.name}_{suffix}" for quantity in parts.quantities for suffix in part_suffixes(quantity)]
+    return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
 def stored_before(kind: type[Reading]) -> sql.Composed:

@@ -9,7 +9,7 @@ as such. A state lasts until the next reading of it, at most `HOLD`. Neither cro
 device is bound to. (`docs/decisions/0004-rollups.md`)
 """
 
-from typing import LiteralString
+from datetime import datetime, timedelta
 
 from psycopg import sql
 
@@ -21,7 +21,7 @@ from storage.rollup_columns import Measured, column_type, measured, step_suffixe
 from storage.rollup_parts import relation
 from storage.statements import load
 
-HOLD: LiteralString = "interval '25 hours'"
+HOLD = timedelta(hours=25)
 """How long a state is believed without a word of the device: one day and a bit, for sensors with a daily heartbeat."""
 
 _READINGS = sql.Identifier("r")
@@ -47,7 +47,7 @@ def steps_query(kind: type[Reading], width: Width, *, low: sql.Composable, high:
         states=_states(kind, low, high),
         low=low,
         high=high,
-        hold=sql.SQL(HOLD),
+        hold=sql.Literal(HOLD),
         zone=sql.Literal(width.zone),
         unit=sql.Literal(width.unit),
         step=sql.SQL("interval {}").format(sql.Literal(f"1 {width.unit}")),
@@ -80,6 +80,30 @@ def steps_columns(kind: type[Reading], width: Width) -> sql.Composed:
         for suffix in step_suffixes(quantity)
     ]
     return sql.SQL("ALTER TABLE {} {}").format(relation(steps_name(kind, width)), sql.SQL(", ").join(additions))
+
+
+def step_names(kind: type[Reading]) -> sql.Composed:
+    """The columns of `steps_query`, by name, since a model may change the order of its fields."""
+    names = ["device_id", "subject", "channel", "binding", "bucket"]
+    names += [f"{quantity.name}_{suffix}" for quantity in measured(kind) for suffix in step_suffixes(quantity)]
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def next_hours_query(kind: type[Reading], *, low: datetime, high: datetime, until: datetime) -> sql.Composed | None:
+    """Hours before `until` whose steps begin at a reading in [low, high); None for a kind without counters."""
+    counters = [quantity for quantity in measured(kind) if quantity.nature is Nature.COUNTER]
+    if not counters:
+        return None
+    return sql.SQL(" UNION ").join(
+        sql.SQL(_TEMPLATES["next_hours"]).format(
+            table=relation(kind.kind),
+            column=sql.Identifier(quantity.name),
+            low=sql.Literal(low),
+            high=sql.Literal(high),
+            until=sql.Literal(until),
+        )
+        for quantity in counters
+    )
 
 
 def _points(kind: type[Reading], low: sql.Composable, high: sql.Composable) -> sql.Composable:
@@ -115,7 +139,7 @@ def _states(kind: type[Reading], low: sql.Composable, high: sql.Composable) -> s
         values=sql.SQL(", ").join(values),
         low=low,
         high=high,
-        hold=sql.SQL(HOLD),
+        hold=sql.Literal(HOLD),
     )
 
 

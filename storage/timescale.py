@@ -71,6 +71,12 @@ async def detect(connection: Connection, *, wanted: bool) -> str | None:
     return version
 
 
+async def uses_timescale(connection: Connection) -> bool:
+    """What was decided for this database at the first migrate."""
+    row = await (await connection.execute(_QUERIES["in_use"])).fetchone()
+    return row is not None and row[0] is not None
+
+
 async def ensure_hypertables(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
     """Make the big tables hypertables, with columnstore for old chunks."""
     for hypertable in (*CORE, *map(hypertable_of, kinds)):

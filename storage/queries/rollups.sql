@@ -89,6 +89,21 @@ SELECT NULL::integer AS device_id, NULL::text AS subject, NULL::smallint AS chan
     NULL::timestamptz AS observed_at, NULL::text AS name, NULL::text AS value, NULL::timestamptz AS bound_until
 WHERE false
 
+-- name: next_hours
+-- The hours in which the readings lie that follow those of [low, high): their steps begin inside.
+SELECT date_trunc('hour', n.observed_at, 'UTC')
+FROM (
+    SELECT DISTINCT device_id, subject, channel FROM {table}
+    WHERE observed_at >= {low} AND observed_at < {high} AND {column} IS NOT NULL
+) AS k
+CROSS JOIN LATERAL (
+    SELECT e.observed_at FROM {table} AS e
+    WHERE e.device_id = k.device_id AND e.subject = k.subject AND e.channel = k.channel
+        AND e.observed_at >= {high} AND e.observed_at < {until} AND e.{column} IS NOT NULL
+    ORDER BY e.observed_at
+    LIMIT 1
+) AS n
+
 -- name: parts
 -- What the readings of a bucket say by themselves.
 SELECT r.device_id, r.subject, r.channel, {bucket} AS bucket, count(*) AS readings, {columns}

@@ -131,20 +131,26 @@ def migrated_template(postgres: PostgresServer) -> str:
     return TEMPLATE
 
 
+@contextmanager
+def fresh_database(server: PostgresServer, template: str = "template0") -> Iterator[str]:
+    """DSN of a database that goes with the block."""
+    name = f"test_{next(_numbers)}"
+    yield server.create_database(name, template=template)
+    server.drop_database(name)
+
+
 @pytest.fixture
 def database(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
     """DSN of a fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    yield postgres.create_database(name, template=migrated_template)
-    postgres.drop_database(name)
+    with fresh_database(postgres, migrated_template) as dsn:
+        yield dsn
 
 
 @pytest.fixture
 def empty_database(postgres: PostgresServer) -> Iterator[str]:
     """DSN of a fresh database without any schema."""
-    name = f"test_{next(_numbers)}"
-    yield postgres.create_database(name)
-    postgres.drop_database(name)
+    with fresh_database(postgres) as dsn:
+        yield dsn
 
 
 @pytest.fixture

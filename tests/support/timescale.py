@@ -25,9 +25,7 @@ def private_timescale() -> Iterator[str]:
     node = shutil.which("node")
     if node is None or not (ROOT / "node_modules" / "@unni-craftsman").exists():
         raise RuntimeError("the TimescaleDB tests need Node 20 or newer and `npm ci`")
-    process = subprocess.Popen(
-        [node, str(SCRIPT)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([node, str(SCRIPT)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         port = process.stdout.readline().strip()

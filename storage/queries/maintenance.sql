@@ -1,0 +1,47 @@
+-- Statements of storage/refresh.py, storage/retention.py and storage/maintenance.py.
+
+-- name: allow_long_statements
+-- Maintenance blocks nobody, so its statements may take longer than those of the hot path.
+SELECT set_config('statement_timeout', '10min', false)
+
+-- name: take_touched
+-- Only what is committed is seen and deleted; a batch that is being written leaves its rows for the next run.
+WITH taken AS (
+    DELETE FROM rollup_touched WHERE kind = %(kind)s AND hour < %(until)s RETURNING hour
+)
+SELECT DISTINCT hour FROM taken ORDER BY hour
+
+-- name: find_watermark
+SELECT stored_before FROM rollup_watermark WHERE kind = %(kind)s
+
+-- name: set_watermark
+INSERT INTO rollup_watermark (kind, stored_before, refreshed_at) VALUES (%(kind)s, %(until)s, %(now)s)
+ON CONFLICT (kind) DO UPDATE SET
+    stored_before = greatest(rollup_watermark.stored_before, excluded.stored_before),
+    refreshed_at = excluded.refreshed_at
+
+-- name: closed_days
+-- The local days of these hours, and all days since the last run, as far as they are over.
+SELECT DISTINCT d.start, (d.start AT TIME ZONE %(zone)s + interval '1 day') AT TIME ZONE %(zone)s AS next
+FROM (
+    SELECT date_trunc('day', h.hour, %(zone)s) AS start FROM unnest(%(hours)s::timestamptz[]) AS h (hour)
+    UNION
+    SELECT g.local_start AT TIME ZONE %(zone)s
+    FROM generate_series(
+        date_trunc('day', %(since)s::timestamptz AT TIME ZONE %(zone)s),
+        date_trunc('day', %(until)s::timestamptz AT TIME ZONE %(zone)s),
+        interval '1 day'
+    ) AS g (local_start)
+) AS d
+WHERE (d.start AT TIME ZONE %(zone)s + interval '1 day') AT TIME ZONE %(zone)s <= %(until)s
+    AND d.start >= %(kept_since)s
+ORDER BY d.start
+
+-- name: last_run
+SELECT ran_at FROM maintenance_task WHERE name = %s
+
+-- name: record_task
+INSERT INTO maintenance_task (name, ran_at) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET ran_at = excluded.ran_at
+
+-- name: record_retention
+INSERT INTO retention_run (table_name, cutoff, deleted, ran_at) VALUES (%s, %s, %s, %s)

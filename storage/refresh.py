@@ -1,0 +1,160 @@
+"""Brings the stored rollups of one kind up to date: what was touched since the last run, and hours that are over now.
+
+Everything is computed again from the readings and replaced, so a run can be repeated, and a crash in the middle
+changes nothing. The hour that still runs is never stored; the views compute it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from psycopg import sql
+
+from decoders.readings import Reading
+from storage.buckets import ZONE, Width
+from storage.database import Connection
+from storage.rollup_parts import Parts, part_names, parts_query, relation
+from storage.rollup_steps import (
+    HOLD,
+    has_spans,
+    has_steps,
+    next_hours_query,
+    step_names,
+    steps_name,
+    steps_query,
+)
+from storage.statements import load
+
+_QUERIES = load("maintenance")
+_HOUR = timedelta(hours=1)
+_SLICE = timedelta(days=1)
+
+
+BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before every reading: no credible clock says so."""
+
+
+class Limits(NamedTuple):
+    """What a run may touch: from `kept_since`; new since the last run are the hours from `since` to `until`."""
+
+    kept_since: datetime
+    since: datetime
+    until: datetime
+
+
+class Span(NamedTuple):
+    """Buckets from `low` up to, not including, `high`."""
+
+    low: datetime
+    high: datetime
+
+
+async def refresh_kind(
+    connection: Connection,
+    kind: type[Reading],
+    *,
+    stored_parts: Sequence[Parts],
+    now: datetime,
+    kept_since: datetime = BEGINNING,
+) -> int:
+    """Bring the kind's stored rollups to the last full hour before `now`; returns how many hours were computed.
+
+    Args:
+        stored_parts: the parts that are tables of ours; none on TimescaleDB, which keeps them itself.
+        kept_since: readings before it may be gone, so rollups before it are left as they are.
+    """
+    until = _full_hour(now)
+    kept_since = _full_hour(kept_since) + _HOUR
+    key = {"kind": kind.kind, "until": until, "now": now}
+    async with connection.transaction():
+        before = await _find_watermark(connection, kind)
+        cursor = await connection.execute(_QUERIES["take_touched"], key)
+        touched = [hour for (hour,) in await cursor.fetchall() if hour >= kept_since]
+        limits = Limits(kept_since, max(before or min(touched, default=until), kept_since), until)
+        for parts in stored_parts:
+            await _refresh_parts(connection, parts, await _buckets(connection, parts.width, touched, limits))
+        hours = await _step_hours(connection, kind, touched, limits)
+        if has_steps(kind):
+            for width in Width:
+                await _refresh_steps(connection, kind, width, await _buckets(connection, width, hours, limits))
+        await connection.execute(_QUERIES["set_watermark"], key)
+    return len(hours)
+
+
+async def _find_watermark(connection: Connection, kind: type[Reading]) -> datetime | None:
+    row = await (await connection.execute(_QUERIES["find_watermark"], {"kind": kind.kind})).fetchone()
+    return None if row is None else row[0]
+
+
+async def _step_hours(
+    connection: Connection, kind: type[Reading], touched: Sequence[datetime], limits: Limits
+) -> list[datetime]:
+    """The touched hours and those that depend on them: a late reading changes the next one's step, and how long its
+    own state lasts.
+    """
+    until = limits.until
+    hours = set(touched)
+    for span in _spans(touched):
+        query = next_hours_query(kind, low=span.low, high=span.high, until=until)
+        if query is not None and span.high < until:
+            hours.update(hour for (hour,) in await (await connection.execute(query)).fetchall())
+        if has_spans(kind):
+            hours.update(_hours(span.high, min(span.high + HOLD, until)))
+    if has_spans(kind):  # a state lasts through hours in which nobody spoke
+        hours.update(_hours(limits.since, until))
+    return sorted(hours)
+
+
+async def _buckets(connection: Connection, width: Width, hours: Sequence[datetime], limits: Limits) -> list[Span]:
+    """The stretches of buckets to compute, each at most a day of hours or one day."""
+    if width is Width.HOURLY:
+        return _spans(hours)
+    values = {"zone": ZONE, "hours": list(hours), **limits._asdict()}
+    cursor = await connection.execute(_QUERIES["closed_days"], values)
+    return [Span(low, high) for low, high in await cursor.fetchall()]
+
+
+async def _refresh_parts(connection: Connection, parts: Parts, spans: Iterable[Span]) -> None:
+    for span in spans:
+        await _delete(connection, parts.stored, span)
+        condition = sql.SQL("r.observed_at >= {} AND r.observed_at < {}").format(*map(sql.Literal, span))
+        query = parts_query(parts, timescale=False, condition=condition)
+        await _insert(connection, parts.stored, part_names(parts), query)
+
+
+async def _refresh_steps(connection: Connection, kind: type[Reading], width: Width, spans: Iterable[Span]) -> None:
+    table = steps_name(kind, width)
+    for span in spans:
+        await _delete(connection, table, span)
+        query = steps_query(kind, width, low=sql.Literal(span.low), high=sql.Literal(span.high))
+        await _insert(connection, table, step_names(kind), query)
+
+
+async def _delete(connection: Connection, table: str, span: Span) -> None:
+    query = sql.SQL("DELETE FROM {} WHERE bucket >= {} AND bucket < {}")
+    await connection.execute(query.format(relation(table), *map(sql.Literal, span)))
+
+
+async def _insert(connection: Connection, table: str, names: sql.Composed, query: sql.Composed) -> None:
+    await connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(relation(table), names, query))
+
+
+def _spans(hours: Sequence[datetime]) -> list[Span]:
+    """Consecutive `hours`, which are sorted, as spans of at most a day."""
+    spans: list[Span] = []
+    for hour in hours:
+        if spans and spans[-1].high == hour and hour - spans[-1].low < _SLICE:
+            spans[-1] = Span(spans[-1].low, hour + _HOUR)
+        else:
+            spans.append(Span(hour, hour + _HOUR))
+    return spans
+
+
+def _full_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _hours(low: datetime, high: datetime) -> Iterable[datetime]:
+    while low < high:
+        yield low
+        low += _HOUR
