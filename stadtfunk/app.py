@@ -52,7 +52,7 @@ FINISH_WITHIN = 3.0
 """Seconds for the last batches on SIGTERM, before a hanging write is given up for the spool."""
 CLOSE_WITHIN = 1.0
 
-GC_THRESHOLDS = (100_000, 20, 50)
+GC_THRESHOLDS = (500_000, 20, 100)
 """A batch makes some ten thousand objects that all die together; Python's default looks for cycles among them
 a hundred times. Measured on the drain benchmark: a sixth of the service's CPU."""
 

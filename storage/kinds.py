@@ -54,7 +54,13 @@ def columns(kind: type[Reading]) -> tuple[Column, ...]:
     Raises:
         TypeError: a field has a type that no column stands for.
     """
-    return COMMON + tuple(
+    return COMMON + measured(kind)
+
+
+@cache
+def measured(kind: type[Reading]) -> tuple[Column, ...]:
+    """The columns of the kind's quantities alone. Raises like `columns`."""
+    return tuple(
         Column(name, sql_type(kind.model_fields[name].annotation), quantity=quantity)
         for name, quantity in quantities(kind).items()
     )

@@ -13,57 +13,50 @@ from typing import Any
 from zlib import crc32
 
 from decoders.events import DeviceEvent, GatewayConnection, GatewayStats
-from decoders.readings import Reading, quantities
+from decoders.readings import Reading
 from decoders.uplink import Reception, Uplink
 from storage.arrays import BinaryArray, encode, micros
 from storage.batch import Record
 from storage.directory import Device, Directory, Sorted
-from storage.kinds import columns
+from storage.kinds import measured
 
 Columns = list[BinaryArray]
 
 
 @dataclass(slots=True)
 class Frame:
-    """An uplink on its way into the tables: its record, its device, its time as an integer, its payload's CRC."""
+    """An uplink on its way into the tables: its record and device, and what its rows need in every table."""
 
     record: Record
     uplink: Uplink
     device: Device
     device_id: int
     ns_time: int
+    f_cnt: int
     payload_crc: int
     decoder_id: int | None
 
     @property
     def key(self) -> tuple[int, int, int]:
         """The unique key of the uplink (DESIGN decision 2)."""
-        return (self.device_id, self.ns_time, self.uplink.f_cnt)
+        return (self.device_id, self.ns_time, self.f_cnt)
 
 
 @dataclass(slots=True)
-class Observation:
-    """A reading with what its row needs besides it."""
+class Origin:
+    """What the row of a reading needs besides it, where no uplink but a status event brought it."""
 
-    reading: Reading
     device_id: int
     ns_time: int
-    f_cnt: int
-    decoder_id: int | None
+    f_cnt: int = 0
+    decoder_id: int | None = None
 
 
-@dataclass(slots=True)
-class Heard:
-    """A reception with the uplink it belongs to; `ns_time` is the stored uplink's, also for a late copy."""
+Observation = tuple[Reading, Frame | Origin]
+"""A reading and where it came from; a plain tuple, because there are several per uplink."""
 
-    gateway_id: int
-    device_id: int
-    ns_time: int
-    f_cnt: int
-    antenna: int
-    channel: int | None
-    rssi: int | None
-    snr: float | None
+Heard = tuple[Frame, Reception, int]
+"""A reception, its frame, and the time of the stored uplink, which for a late copy is not the frame's own."""
 
 
 def frames(records: Iterable[Record], directory: Directory) -> list[Frame]:
@@ -75,7 +68,8 @@ def frames(records: Iterable[Record], directory: Directory) -> list[Frame]:
         assert isinstance(uplink, Uplink)
         device = devices[uplink.dev_eui]
         decoder = None if record.decoder is None else decoders[record.decoder]
-        found.append(Frame(record, uplink, device, device.id, micros(uplink.ns_time), crc32(uplink.payload), decoder))
+        at, crc = micros(uplink.ns_time), crc32(uplink.payload)
+        found.append(Frame(record, uplink, device, device.id, at, uplink.f_cnt, crc, decoder))
     return found
 
 
@@ -86,7 +80,7 @@ def uplink_columns(found: Sequence[Frame], directory: Directory) -> Columns:
     return [
         encode("integer", [frame.device_id for frame in found]),
         encode("timestamptz", [frame.ns_time for frame in found]),
-        encode("bigint", [uplink.f_cnt for uplink in uplinks]),
+        encode("bigint", [frame.f_cnt for frame in found]),
         encode("smallint", [sources[uplink.source] for uplink in uplinks]),
         encode("smallint", [frame.decoder_id for frame in found]),
         encode("smallint", [uplink.f_port for uplink in uplinks]),
@@ -109,7 +103,7 @@ def copy_columns(positions: Sequence[int], found: Sequence[Frame], directory: Di
         encode("integer", positions),
         encode("integer", [frame.device_id for frame in found]),
         encode("timestamptz", [frame.ns_time for frame in found]),
-        encode("bigint", [frame.uplink.f_cnt for frame in found]),
+        encode("bigint", [frame.f_cnt for frame in found]),
         encode("smallint", [directory.sources[frame.uplink.source] for frame in found]),
         encode("bigint", [frame.payload_crc for frame in found]),
         encode("bigint", [frame.uplink.frequency for frame in found]),
@@ -123,7 +117,7 @@ def same_frame(one: Frame, other: Frame) -> bool:
     a, b = one.uplink, other.uplink
     return (
         one.device_id == other.device_id
-        and a.f_cnt == b.f_cnt
+        and one.f_cnt == other.f_cnt
         and one.payload_crc == other.payload_crc
         and a.source == b.source
         and a.frequency == b.frequency
@@ -137,52 +131,40 @@ def payload_columns(found: Sequence[Frame]) -> Columns:
     return [
         encode("integer", [frame.device_id for frame in found]),
         encode("timestamptz", [frame.ns_time for frame in found]),
-        encode("bigint", [frame.uplink.f_cnt for frame in found]),
+        encode("bigint", [frame.f_cnt for frame in found]),
         encode("bytea", [frame.uplink.payload for frame in found]),
     ]
 
 
-def heard(frame: Frame, directory: Directory, ns_time: int) -> list[Heard]:
-    """The frame's receptions under the time of the stored uplink."""
-    gateways = directory.gateways
-    device_id, f_cnt = frame.device_id, frame.uplink.f_cnt
-    return [
-        Heard(gateways[r.gateway_id].id, device_id, ns_time, f_cnt, r.antenna, r.channel, r.rssi, r.snr)
-        for r in frame.uplink.receptions
-    ]
-
-
-def reception_columns(found: Sequence[Heard]) -> Columns:
+def reception_columns(found: Sequence[Heard], directory: Directory) -> Columns:
     """Columns of `reception`."""
+    gateways = directory.gateways
+    receptions = [reception for _, reception, _ in found]
     return [
-        encode("timestamptz", [one.ns_time for one in found]),
-        encode("integer", [one.device_id for one in found]),
-        encode("bigint", [one.f_cnt for one in found]),
-        encode("integer", [one.gateway_id for one in found]),
-        encode("smallint", [one.antenna for one in found]),
-        encode("smallint", [one.channel for one in found]),
-        encode("smallint", [one.rssi for one in found]),
-        encode("real", [one.snr for one in found]),
+        encode("timestamptz", [at for _, _, at in found]),
+        encode("integer", [frame.device_id for frame, _, _ in found]),
+        encode("bigint", [frame.f_cnt for frame, _, _ in found]),
+        encode("integer", [gateways[reception.gateway_id].id for reception in receptions]),
+        encode("smallint", [reception.antenna for reception in receptions]),
+        encode("smallint", [reception.channel for reception in receptions]),
+        encode("smallint", [reception.rssi for reception in receptions]),
+        encode("real", [reception.snr for reception in receptions]),
     ]
 
 
 def reading_columns(kind: type[Reading], found: Sequence[Observation], observed_at: Sequence[int]) -> Columns:
     """Columns of the kind's table, in the order of `storage.kinds.columns`."""
-    readings = [one.reading for one in found]
+    readings = [reading for reading, _ in found]
     return [
-        encode("integer", [one.device_id for one in found]),
+        encode("integer", [origin.device_id for _, origin in found]),
         encode("text", [reading.subject for reading in readings]),
         encode("smallint", [reading.channel for reading in readings]),
         encode("timestamptz", observed_at),
         encode("smallint", [reading.flags for reading in readings]),
-        encode("timestamptz", [one.ns_time for one in found]),
-        encode("bigint", [one.f_cnt for one in found]),
-        encode("smallint", [one.decoder_id for one in found]),
-        *(
-            encode(column.sql_type, [getattr(reading, column.name) for reading in readings])
-            for column in columns(kind)
-            if column.name in quantities(kind)
-        ),
+        encode("timestamptz", [origin.ns_time for _, origin in found]),
+        encode("bigint", [origin.f_cnt for _, origin in found]),
+        encode("smallint", [origin.decoder_id for _, origin in found]),
+        *(encode(column.sql_type, [getattr(r, column.name) for r in readings]) for column in measured(kind)),
     ]
 
 
@@ -190,8 +172,8 @@ def observation_times(found: Sequence[Observation]) -> list[int]:
     """`observed_at` of every reading as an integer; one uplink's readings mostly share the same time object."""
     times = []
     last, last_micros = None, 0
-    for one in found:
-        at = one.reading.observed_at
+    for reading, _ in found:
+        at = reading.observed_at
         if at is not last:
             last, last_micros = at, micros(at)
         times.append(last_micros)
@@ -223,7 +205,7 @@ def outcome_columns(found: Sequence[Frame]) -> Columns:
     return [
         encode("integer", [frame.device_id for frame in found]),
         encode("timestamptz", [frame.ns_time for frame in found]),
-        encode("bigint", [frame.uplink.f_cnt for frame in found]),
+        encode("bigint", [frame.f_cnt for frame in found]),
         encode("text", [frame.record.outcome for frame in found]),
         encode("smallint", [frame.decoder_id for frame in found]),
     ]

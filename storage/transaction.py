@@ -21,7 +21,7 @@ from storage.arrays import encode, micros
 from storage.batch import Record, WriteResult
 from storage.directory import Connection, Cursor, Device, Directory, Sorted
 from storage.kinds import insert_statement
-from storage.rows import Frame, Heard, Observation
+from storage.rows import Frame, Heard, Observation, Origin
 from storage.sessions import advance, first_state, may_be_copy
 from storage.statements import Queries
 
@@ -89,7 +89,7 @@ class BatchTransaction:
             found = [f for f in new if f.record.privacy is privacy and f.uplink.payload]
             if found:
                 await self._run(statement, rows.payload_columns(found))
-        await self._insert_receptions([one for f in new for one in rows.heard(f, self._directory, f.ns_time)])
+        await self._insert_receptions([(f, r, f.ns_time) for f in new for r in f.uplink.receptions])
         if self._redecode and candidates:
             await self._run("set_outcomes", rows.outcome_columns(candidates))
         return new
@@ -112,14 +112,15 @@ class BatchTransaction:
         originals: list[Frame] = []
         copies: list[Heard] = []
         for frame in frames:
-            known = first.setdefault((frame.device_id, frame.uplink.f_cnt), frame)
+            known = first.setdefault((frame.device_id, frame.f_cnt), frame)
             if known is frame or not _is_copy(frame, known):
                 originals.append(frame)
             else:
-                copies += rows.heard(frame, self._directory, known.ns_time)
+                copies += [(frame, reception, known.ns_time) for reception in frame.uplink.receptions]
         stored = await self._stored_times(originals)
         for position, at in stored.items():
-            copies += rows.heard(originals[position], self._directory, micros(at))
+            copy = originals[position]
+            copies += [(copy, reception, micros(at)) for reception in copy.uplink.receptions]
         await self._insert_receptions(copies)
         if self._redecode or not stored:
             return originals
@@ -143,19 +144,17 @@ class BatchTransaction:
 
     async def _insert_receptions(self, heard: list[Heard]) -> None:
         if heard:
-            await self._run("insert_receptions", rows.reception_columns(heard))
+            await self._run("insert_receptions", rows.reception_columns(heard, self._directory))
 
     async def _store_readings(self, frames: Iterable[Frame], events: Iterable[Record]) -> None:
         by_kind: dict[type[Reading], list[Observation]] = {}
-        for f in frames:
-            for reading in f.record.readings:
-                found = Observation(reading, f.device_id, f.ns_time, f.uplink.f_cnt, f.decoder_id)
-                by_kind.setdefault(type(reading), []).append(found)
+        for frame in frames:
+            for reading in frame.record.readings:
+                by_kind.setdefault(type(reading), []).append((reading, frame))
         for record in events:
             for reading in record.readings:
-                device_id = self._directory.devices[reading.device].id
-                found = Observation(reading, device_id, micros(record.received_at), 0, None)
-                by_kind.setdefault(type(reading), []).append(found)
+                origin = Origin(self._directory.devices[reading.device].id, micros(record.received_at))
+                by_kind.setdefault(type(reading), []).append((reading, origin))
         for kind in sorted(by_kind, key=lambda kind: kind.kind):
             await self._insert_kind(kind, by_kind[kind])
 
