@@ -44,13 +44,14 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT, DELETE", (*_HISTORY, *_PAYLOADS, "device_state", "device", "rejected")),
     Grant(Role.MAINTENANCE, "UPDATE", ("uplink",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched",)),
+    Grant(Role.MAINTENANCE, "SELECT, DELETE", ("binding_changed",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),
     Grant(Role.MAINTENANCE, "DELETE", ("asset_device",)),
     # shows and edits what the city owns; sees no payload and no household
     Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
-    Grant(Role.PORTAL, "INSERT", ("rollup_touched",)),
+    Grant(Role.PORTAL, "INSERT", ("device",)),  # an asset may be bound before its device speaks
     # the heating utility: its customers' meters
     Grant(Role.UTILITY, "SELECT", (*_RECORDS, *_ASSETS, "device", "device_state")),
     # dashboards: views only, no single customer

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, try_lock, unlock
-from storage.refresh import BEGINNING, refresh_kind
+from storage.refresh import BEGINNING, refresh_kind, touch_changed_bindings
 from storage.retention import core_expiries, expire, kind_expiries, readings_span
 from storage.rollups import parts_of
 from storage.settings import RetentionSettings
@@ -53,6 +53,7 @@ async def run_maintenance(
         retention_is_due = await _is_due(connection, "retention", now)
         if retention_is_due:
             deleted |= await expire(connection, core_expiries(retention), now=now)
+        await touch_changed_bindings(connection, kinds)
         for kind in kinds:
             stored = () if timescale else await parts_of(connection, kind)
             span = readings_span(kind, retention)

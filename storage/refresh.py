@@ -81,6 +81,19 @@ async def refresh_kind(
     return len(hours)
 
 
+async def touch_changed_bindings(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
+    """Mark the hours whose readings are another asset's now, because somebody changed a binding."""
+    async with connection.transaction():
+        cursor = await connection.execute(_QUERIES["take_binding_changes"])
+        changes = await cursor.fetchall()  # the times as text, since they may be infinite
+        for kind in kinds if changes else ():
+            if has_steps(kind):
+                devices, lows, highs = (list(column) for column in zip(*changes, strict=True))
+                values = {"kind": kind.kind, "devices": devices, "lows": lows, "highs": highs}
+                query = sql.SQL(_QUERIES["touch_bound_hours"]).format(kind=relation(kind.kind))
+                await connection.execute(query, values)
+
+
 async def _find_watermark(connection: Connection, kind: type[Reading]) -> datetime | None:
     row = await (await connection.execute(_QUERIES["find_watermark"], {"kind": kind.kind})).fetchone()
     return None if row is None else row[0]

@@ -40,3 +40,28 @@ CREATE TABLE asset_device (
     )
 );
 CREATE INDEX asset_device_asset_id_idx ON asset_device (asset_id);
+
+-- Which readings changed their asset; maintenance computes their rollups again. A trigger, so that a correction by
+-- hand counts, too; nothing here is on the way of uplinks.
+CREATE TABLE binding_changed (
+    device_id integer NOT NULL,
+    low       timestamptz NOT NULL,
+    high      timestamptz NOT NULL
+);
+
+CREATE FUNCTION note_binding_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = stadtfunk, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO binding_changed (device_id, low, high) VALUES (OLD.device_id, OLD.valid_from, OLD.valid_to);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO binding_changed (device_id, low, high) VALUES (NEW.device_id, NEW.valid_from, NEW.valid_to);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER asset_device_changed AFTER INSERT OR UPDATE OR DELETE ON asset_device
+FOR EACH ROW EXECUTE FUNCTION note_binding_change();

@@ -11,6 +11,17 @@ WITH taken AS (
 )
 SELECT DISTINCT hour FROM taken ORDER BY hour
 
+-- name: take_binding_changes
+DELETE FROM binding_changed RETURNING device_id, low::text, high::text
+
+-- name: touch_bound_hours
+-- {kind} is a reading kind's table. The readings of these devices changed their asset, and with it their rollups.
+INSERT INTO rollup_touched (kind, hour)
+SELECT DISTINCT %(kind)s, date_trunc('hour', r.observed_at, 'UTC')
+FROM unnest(%(devices)s::integer[], %(lows)s::text[]::timestamptz[], %(highs)s::text[]::timestamptz[])
+    AS c (device_id, low, high)
+JOIN {kind} AS r ON r.device_id = c.device_id AND r.observed_at >= c.low AND r.observed_at < c.high
+
 -- name: find_watermark
 SELECT stored_before FROM rollup_watermark WHERE kind = %(kind)s
 

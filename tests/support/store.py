@@ -103,8 +103,8 @@ class Store:
         )
         names = [*tables, *(kind.kind for kind in KINDS), *(row["relname"] for row in stored)]
         if self.timescale:
-            for name in self.execute("SELECT view_name FROM timescaledb_information.continuous_aggregates"):
-                names.append(name["view_name"])
+            found = self.execute("SELECT view_name FROM timescaledb_information.continuous_aggregates")
+            names += [row["view_name"] for row in found]
         for name in names:
             self.execute(f"TRUNCATE stadtfunk.{name} RESTART IDENTITY CASCADE")
 
