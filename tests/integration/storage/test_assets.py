@@ -1,6 +1,5 @@
 """Assets and bindings on both databases: import, list, bind, swap, and statistics that never mix two assets."""
 
-import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
