@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stadtfunk.commands import check_config, decode, demo, devices, migrate, rejected, replay, run, status
+from stadtfunk.commands import assets, check_config, decode, demo, devices, migrate, rejected, replay, run, status
 from stadtfunk.commands.options import examples
 
 EPILOG = examples(
@@ -52,6 +52,7 @@ app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=demo.EPILOG)(demo.demo)
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(assets.app, name="assets")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ the terminal reaches this process alone, which then ends them one by one.
 
 import asyncio
 import gc
+import json
 import signal
 import socket
 import subprocess
@@ -29,6 +30,9 @@ from ingest.replay import ReplayFile
 from stadtfunk import app
 from stadtfunk.demo.broker import DemoBroker
 from stadtfunk.status import base_url
+from storage.asset_rows import AssetRow, asset_rows
+from storage.assets import Imported, import_assets
+from storage.database import Role, connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 
@@ -53,10 +57,15 @@ class City:
     begins_at: datetime
 
     @property
+    def kind_of_city(self) -> list[str]:
+        """Options that make the same city everywhere."""
+        seed = [] if self.seed is None else ["--seed", str(self.seed)]
+        return [*seed, "--scale", str(self.scale)]
+
+    @property
     def arguments(self) -> list[str]:
         """Options that history and live stream share."""
-        seed = [] if self.seed is None else ["--seed", str(self.seed)]
-        return [*seed, "--scale", str(self.scale), "--end", self.begins_at.isoformat()]
+        return [*self.kind_of_city, "--end", self.begins_at.isoformat()]
 
 
 class Demonstration:
@@ -116,6 +125,18 @@ class Demonstration:
         self._settings = load_settings(self.config_file, {})
         asyncio.run(migrate(self.settings.database))
 
+    def register_assets(self) -> Imported:
+        """Tell the database which tree, bay or meter each of the city's devices measures.
+
+        Raises:
+            DemoFailed: the simulator ended with an error.
+        """
+        command = [sys.executable, "-m", "stadtfunk.demo", "assets", *self.city.kind_of_city]
+        made = subprocess.run(command, capture_output=True, check=False, timeout=READY_SECONDS)
+        if made.returncode != 0:
+            raise DemoFailed(f"the simulator ended with {made.returncode}: {made.stderr.decode()[-200:]}")
+        return asyncio.run(self._import(asset_rows(json.loads(made.stdout)["assets"])))
+
     def fill(self, progress: Callable[[int, int | None], None]) -> app.Replayed:
         """Simulate the past days and store them by the way of a replay file, without a file in between.
 
@@ -154,6 +175,11 @@ class Demonstration:
                 raise DemoFailed(f"{name} ended with {process.returncode}, see {self.folder / f'{name}.log'}")
         if not self._broker.running:
             raise DemoFailed(f"the broker ended, see {self._broker.log_file}")
+
+    async def _import(self, rows: list[AssetRow]) -> Imported:
+        connection = await connect(self.settings.database, role=Role.PORTAL, application_name="stadtfunk demo")
+        async with connection:
+            return await import_assets(connection, rows)
 
     def _configuration(self) -> dict[str, object]:
         login = self._broker.ingest

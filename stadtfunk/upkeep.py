@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import psycopg
-from storage.maintenance import run_maintenance
 
 from config.settings import Settings
 from storage.database import Connection
 from storage.failures import Retryable
+from storage.maintenance import run_maintenance
 
 log = logging.getLogger(__name__)
 

@@ -65,11 +65,18 @@ def _run(demonstration: "Demonstration", out: "Console") -> None:
 
     out.print(text("Starting database and broker in {folder} …", folder=demonstration.folder), soft_wrap=True)
     demonstration.prepare()
+    _register(demonstration, out)
     _fill(demonstration, out)
     out.print(text("Starting the service and the city …"))
     demonstration.go_live()
     _point_around(demonstration, out)
     asyncio.run(show(demonstration, out))
+
+
+def _register(demonstration: "Demonstration", out: "Console") -> None:
+    done = demonstration.register_assets()
+    count = done.created + done.updated + done.unchanged
+    out.print(text("{count} trees, bays, meters, gateways and charging stations are known.", count=count))
 
 
 def _fill(demonstration: "Demonstration", out: "Console") -> None:

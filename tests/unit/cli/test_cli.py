@@ -35,6 +35,7 @@ def test_the_commands_of_the_design_are_there():
     names = {" ".join(command) for command in COMMANDS}
     assert names >= {"run", "check-config", "migrate", "decode", "replay", "status", "devices", "demo"}
     assert names >= {"rejected list", "rejected show", "rejected retry"}
+    assert names >= {"assets import", "assets list", "assets bind", "assets swap"}
 
 
 def test_help_imports_nothing_heavy():
