@@ -160,6 +160,18 @@ async def test_a_new_writer_knows_what_the_old_one_stored(
     assert rows(sql, "SELECT last_f_cnt, uplinks, session_uplinks FROM device_state") == [(3, 3, 3)]
 
 
+async def test_an_unexpected_duplicate_is_found_without_the_devices_state(
+    database_settings: DatabaseSettings, writer: Writer, sql: psycopg.Connection
+) -> None:
+    await writer.write([record(uplink(1))])
+    sql.execute("DELETE FROM device_state")
+    other = Writer(partial(connect, database_settings, role=Role.INGEST))
+    result = await other.write([record(uplink(1)), record(uplink(2))])
+    await other.close()
+    assert (result.uplinks, result.duplicates, result.readings) == (1, 1, {"tree_moisture": 1})
+    assert [count(sql, table) for table in ("uplink", "reception", "payload_public", "tree_moisture")] == [2, 4, 2, 2]
+
+
 async def test_the_bad_row_alone_is_quarantined(writer: Writer, sql: psycopg.Connection) -> None:
     sql.execute("ALTER TABLE tree_moisture ADD CONSTRAINT refuse CHECK (soil_moisture <> 13)")
     batch = [record(uplink(f_cnt), moisture=13 if f_cnt == 250 else 20) for f_cnt in range(500)]
