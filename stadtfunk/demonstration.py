@@ -80,6 +80,7 @@ class Demonstration:
         self._database = EmbeddedPostgres(self.folder / "database")
         self._settings: Settings | None = None
         self._service: subprocess.Popen[bytes] | None = None
+        self._history: subprocess.Popen[bytes] | None = None
         self._simulator: subprocess.Popen[bytes] | None = None
         self._resources = ExitStack()
 
@@ -137,20 +138,24 @@ class Demonstration:
             raise DemoFailed(f"the simulator ended with {made.returncode}: {made.stderr.decode()[-200:]}")
         return asyncio.run(self._import(asset_rows(json.loads(made.stdout)["assets"])))
 
+    def begin_history(self) -> None:
+        """Let the simulator begin with the past days; it counts them first, which takes some seconds."""
+        command = ["history", "--days", str(self.city.days), *self.city.arguments]
+        self._history = self._start("history", command, output=subprocess.PIPE)
+
     def fill(self, progress: Callable[[int, int | None], None]) -> app.Replayed:
-        """Simulate the past days and store them by the way of a replay file, without a file in between.
+        """Store the past days by the way of a replay file, without a file in between.
 
         Raises:
             DemoFailed: the simulator ended with an error.
         """
         gc.set_threshold(*app.GC_THRESHOLDS)
-        command = ["history", "--days", str(self.city.days), *self.city.arguments]
-        simulator = self._start("history", command, output=subprocess.PIPE)
-        assert simulator.stdout is not None
-        lines = ReplayFile(SOURCE, simulator.stdout, fallback=self.city.begins_at, progress=progress)
+        assert self._history is not None
+        assert self._history.stdout is not None
+        lines = ReplayFile(SOURCE, self._history.stdout, fallback=self.city.begins_at, progress=progress)
         done = asyncio.run(app.replay(self.settings, lines))
-        if simulator.wait(STOP_SECONDS) != 0:
-            raise DemoFailed(f"the simulator ended with {simulator.returncode}, see {self.folder / 'history.log'}")
+        if self._history.wait(STOP_SECONDS) != 0:
+            raise DemoFailed(f"the simulator ended with {self._history.returncode}, see {self.folder / 'history.log'}")
         return done
 
     def go_live(self) -> None:

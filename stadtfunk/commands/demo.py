@@ -65,8 +65,11 @@ def _run(demonstration: "Demonstration", out: "Console") -> None:
 
     out.print(text("Starting database and broker in {folder} …", folder=demonstration.folder), soft_wrap=True)
     demonstration.prepare()
+    if demonstration.city.days > 0:
+        demonstration.begin_history()  # it thinks for some seconds, while the assets are registered
     _register(demonstration, out)
-    _fill(demonstration, out)
+    if demonstration.city.days > 0:
+        _fill(demonstration, out)
     out.print(text("Starting the service and the city …"))
     demonstration.go_live()
     _point_around(demonstration, out)
@@ -89,8 +92,6 @@ def _fill(demonstration: "Demonstration", out: "Console") -> None:
         TimeRemainingColumn,
     )
 
-    if demonstration.city.days <= 0:
-        return
     bar = (BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *bar, console=out) as progress:
         days = f"{demonstration.city.days:g}"
