@@ -66,6 +66,7 @@ class Outage:
         if self.spooling:
             log.info("outage_over since=%s", self.since)
         self.spooling = False
+        self.spool_error = ""  # nothing waits for the spool any more
         self._failing_since = self.since = None
         self._pause = FIRST_PAUSE
 
@@ -88,30 +89,42 @@ class Outage:
             try:
                 return await attempt()
             except SpoolUnavailable as error:
-                log.error("spool_unavailable error=%s", error)
-                self.spool_error = str(error)
                 self.spooling = False  # the database is the only way left
-                await self._rest()
+                await self._rest_from(error)
 
     async def spooled(self) -> list[SpooledMessage]:
-        """The oldest spooled messages; waits while there are none."""
+        """The oldest spooled messages; waits while there are none, or the file cannot be read."""
         while True:
             await self._filled.wait()
             assert self._spool is not None
-            async with self._access:
-                messages = await asyncio.to_thread(self._spool.head, DRAIN_CHUNK)
-                if messages:
-                    return messages
-                self._filled.clear()
+            try:
+                async with self._access:
+                    messages = await asyncio.to_thread(self._spool.head, DRAIN_CHUNK)
+                    if messages:
+                        return messages
+                    self._filled.clear()
+            except SpoolUnavailable as error:
+                await self._rest_from(error)
 
     async def drained(self, messages: Sequence[SpooledMessage]) -> None:
-        """`messages` are in the database now."""
+        """`messages` are in the database now; returns when the spool has forgotten them."""
         assert self._spool is not None
-        async with self._access:
-            await asyncio.to_thread(self._spool.remove, messages)
+        while True:
+            try:
+                async with self._access:
+                    await asyncio.to_thread(self._spool.remove, messages)
+                self.spool_error = ""
+                return
+            except SpoolUnavailable as error:
+                await self._rest_from(error)
 
     async def wait_for_database(self) -> None:
         """Pause between two attempts to reach a database that is away."""
+        await self._rest()
+
+    async def _rest_from(self, error: SpoolUnavailable) -> None:
+        log.error("spool_unavailable error=%s", error)
+        self.spool_error = str(error)
         await self._rest()
 
     async def _rest(self) -> None:

@@ -8,8 +8,10 @@ even while the database is away.
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,12 @@ log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ROW_OVERHEAD = 64
+
+RESERVE = 8 << 20
+"""Bytes of the disk that the spool leaves free: without room for its journal it could not even delete what is stored,
+and would never shrink again."""
+_REMOVED_AT_ONCE = 1 << 20
+"""Bytes that one transaction deletes: they are overwritten (`secure_delete`), so its journal grows by as much."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -97,18 +105,14 @@ class Spool:
         Raises:
             SpoolUnavailable: they are not kept.
         """
-        rows = [(m.source, m.topic, m.payload, _to_micros(m.received_at), m.qos, m.retain) for m in messages]
-        size = sum(len(row[2]) + len(row[1]) + _ROW_OVERHEAD for row in rows)
-        if self.bytes + size > self._settings.max_bytes:
-            raise SpoolUnavailable(f"spool {self._path} is full ({self._settings.max_bytes} bytes)")
-        try:
-            with self._database:
-                self._database.executemany(
-                    "INSERT INTO message (source, topic, payload, received_at, qos, retain) VALUES (?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
-        except sqlite3.Error as error:
-            raise SpoolUnavailable(f"spool {self._path} cannot be written ({error})") from error
+        kept = list(messages)
+        rows = [(m.source, m.topic, m.payload, _to_micros(m.received_at), m.qos, m.retain) for m in kept]
+        size = sum(map(_size, kept))
+        self._check_room(size)
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT INTO message (source, topic, payload, received_at, qos, retain) VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
         self.depth += len(rows)
         self.bytes += size
         earliest = min((row[3] for row in rows), default=None)
@@ -116,27 +120,40 @@ class Spool:
             self.oldest = _from_micros(earliest)
 
     def head(self, limit: int) -> list[SpooledMessage]:
-        """The `limit` messages that were spooled first."""
-        rows = self._database.execute(
-            "SELECT id, source, topic, payload, received_at, qos, retain FROM message ORDER BY id LIMIT ?", (limit,)
-        )
+        """The `limit` messages that were spooled first.
+
+        Raises:
+            SpoolUnavailable: the file cannot be read.
+        """
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT id, source, topic, payload, received_at, qos, retain FROM message ORDER BY id LIMIT ?", (limit,)
+            ).fetchall()
         return [
             SpooledMessage(number, source, topic, payload, _from_micros(at), qos, bool(retain))
             for number, source, topic, payload, at, qos, retain in rows
         ]
 
     def remove(self, messages: Sequence[SpooledMessage]) -> None:
-        """Forget messages that `head` gave, now that they are stored."""
-        with self._database:
-            self._database.executemany("DELETE FROM message WHERE id = ?", [(message.id,) for message in messages])
-        self._measure()
+        """Forget messages that `head` gave, now that they are stored; those that are forgotten already do not matter.
+
+        Raises:
+            SpoolUnavailable: some of them are still there.
+        """
+        for portion in _portions(messages):
+            with self._transaction() as database:
+                deleted = database.executemany("DELETE FROM message WHERE id = ?", [(one.id,) for one in portion])
+            if deleted.rowcount == len(portion):
+                self.depth -= len(portion)
+                self.bytes -= sum(map(_size, portion))
+            else:
+                self._measure()
+        self._find_oldest()
 
     def expire(self, before: datetime) -> int:
         """Delete what was received before `before`, because retention forbids keeping it; returns how many."""
-        with self._database:
-            expired = self._database.execute(
-                "DELETE FROM message WHERE received_at < ?", (_to_micros(before),)
-            ).rowcount
+        with self._transaction() as database:
+            expired = database.execute("DELETE FROM message WHERE received_at < ?", (_to_micros(before),)).rowcount
         if expired:
             log.warning("spool_expired messages=%d before=%s", expired, before.isoformat())
             self._measure()
@@ -158,13 +175,52 @@ class Spool:
         database.commit()
         return database
 
+    def _check_room(self, size: int) -> None:
+        if self.bytes + size > self._settings.max_bytes:
+            raise SpoolUnavailable(f"spool {self._path} is full ({self._settings.max_bytes} bytes)")
+        free = shutil.disk_usage(self._path.parent).free
+        if free < RESERVE + size:
+            raise SpoolUnavailable(f"the disk of spool {self._path} is full: {free >> 20} MiB are left")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._database:
+                yield self._database
+        except sqlite3.Error as error:
+            raise SpoolUnavailable(f"spool {self._path} cannot be used ({error})") from error
+
     def _measure(self) -> None:
-        depth, size, oldest = self._database.execute(
-            "SELECT count(*), coalesce(sum(length(payload) + length(topic)), 0), min(received_at) FROM message"
-        ).fetchone()
-        self.depth = depth
-        self.bytes = size + depth * _ROW_OVERHEAD
-        self.oldest = None if oldest is None else _from_micros(oldest)
+        with self._transaction() as database:
+            self.depth, size = database.execute(
+                "SELECT count(*), coalesce(sum(length(payload) + length(CAST(topic AS BLOB))), 0) FROM message"
+            ).fetchone()
+        self.bytes = size + self.depth * _ROW_OVERHEAD
+        self._find_oldest()
+
+    def _find_oldest(self) -> None:
+        """What was spooled first was received first, or nearly so; no scan of a long spool for less."""
+        with self._transaction() as database:
+            row = database.execute("SELECT received_at FROM message ORDER BY id LIMIT 1").fetchone()
+        self.oldest = None if row is None else _from_micros(row[0])
+
+
+def _size(message: SpooledMessage) -> int:
+    return len(message.payload) + len(message.topic.encode()) + _ROW_OVERHEAD
+
+
+def _portions(messages: Sequence[SpooledMessage]) -> Iterator[list[SpooledMessage]]:
+    """`messages` in transactions of bounded size."""
+    portion: list[SpooledMessage] = []
+    size = 0
+    for message in messages:
+        portion.append(message)
+        size += _size(message)
+        if size >= _REMOVED_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _lock(path: Path) -> int:

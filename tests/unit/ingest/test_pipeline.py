@@ -20,7 +20,7 @@ from ingest.pipeline import SLICE, Pipeline
 from ingest.preparation import Preparation
 from storage.batch import Record, WriteResult
 from storage.failures import Fatal, Retryable
-from storage.spool import Spool, SpoolSettings, SpoolUnavailable
+from storage.spool import Spool, SpooledMessage, SpoolSettings, SpoolUnavailable
 
 AT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 DEADLINE = 5.0
@@ -94,11 +94,18 @@ def mapping() -> DeviceMapping:
     return DeviceMapping(MappingSettings(), Registry.load())
 
 
-def pipeline(writer: PaperWriter, spool: Spool | None, mapping: DeviceMapping, *, patience: float = 0.0) -> Pipeline:
+def pipeline(
+    writer: PaperWriter,
+    spool: Spool | None,
+    mapping: DeviceMapping,
+    *,
+    patience: float = 0.0,
+    outage: Outage | None = None,
+) -> Pipeline:
     return Pipeline(
         Preparation({"city": parse}, mapping),
         writer,  # type: ignore[arg-type]
-        Outage(spool, patience=patience),
+        outage or Outage(spool, patience=patience),
         Metrics(CollectorRegistry()),
     )
 
@@ -199,6 +206,62 @@ async def test_without_database_and_spool_nothing_is_acked_or_read_and_nothing_i
     assert subscription.taken <= 2
     await until(lambda: subscription.acked == [1, 2, 3])
     line.cancel()
+
+
+async def test_a_full_spool_is_reported_until_the_database_takes_the_batch(mapping: DeviceMapping) -> None:
+    spool = StubbornSpool(appends=1)
+    outage = Outage(spool, patience=0.0)  # type: ignore[arg-type]
+    gate = asyncio.Event()
+    made = pipeline(PaperWriter(Retryable("gone"), gate), None, mapping, outage=outage)
+    subscription = PaperSubscription([delivery(1)])
+    line = asyncio.ensure_future(made.consume(subscription))
+    await until(lambda: outage.spool_error == "disk full")
+    gate.set()
+    await until(lambda: subscription.acked == [1])
+    assert outage.spool_error == ""
+    line.cancel()
+
+
+async def test_a_spool_that_cannot_forget_is_asked_again(mapping: DeviceMapping) -> None:
+    """What it could not delete is stored already; the line lives on and the rest is drained when it can."""
+    spool = StubbornSpool(removals=2)
+    spool.append([SpooledMessage(1, "city", "topic/1", b"good", AT, 1, False)])
+    writer = PaperWriter()
+    outage = Outage(spool)  # type: ignore[arg-type]
+    line = asyncio.ensure_future(pipeline(writer, None, mapping, outage=outage).drain())
+    await until(lambda: outage.spool_error == "disk full")
+    await until(lambda: spool.depth == 0)
+    await until(lambda: outage.spool_error == "")
+    assert writer.stored == ["topic/1"]
+    line.cancel()
+
+
+class StubbornSpool:
+    """A spool of paper that refuses so many appends and removals before it works."""
+
+    def __init__(self, *, appends: int = 0, removals: int = 0) -> None:
+        self.messages: list[SpooledMessage] = []
+        self._refuse = {"append": appends, "remove": removals}
+
+    @property
+    def depth(self) -> int:
+        return len(self.messages)
+
+    def append(self, messages: Sequence[SpooledMessage]) -> None:
+        self._maybe("append")
+        self.messages += messages
+
+    def head(self, limit: int) -> list[SpooledMessage]:
+        return self.messages[:limit]
+
+    def remove(self, messages: Sequence[SpooledMessage]) -> None:
+        self._maybe("remove")
+        self.messages = [one for one in self.messages if one not in messages]
+
+    def _maybe(self, what: str) -> None:
+        self._refuse[what] -= 1
+        if self._refuse[what] >= 0:
+            raise SpoolUnavailable("disk full")
 
 
 async def test_a_fatal_error_ends_the_line_without_an_ack(spool: Spool, mapping: DeviceMapping) -> None:

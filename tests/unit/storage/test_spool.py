@@ -1,5 +1,6 @@
 """The spool: on disk when `append` returns, one owner, bounded, honest about damage."""
 
+import shutil
 import signal
 import stat
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.spool import Spool, SpooledMessage, SpoolLocked, SpoolSettings, SpoolUnavailable
+from storage.spool import RESERVE, Spool, SpooledMessage, SpoolLocked, SpoolSettings, SpoolUnavailable
 
 AT = datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ def test_a_kill_after_append_loses_nothing(tmp_path: Path) -> None:
         import os, signal, sys
         from datetime import UTC, datetime
         from pathlib import Path
-        from storage.spool import Spool, SpooledMessage, SpoolSettings
+        from storage.spool import RESERVE, Spool, SpooledMessage, SpoolSettings
         spool = Spool(SpoolSettings(path=Path(sys.argv[1])))
         for number in range(3):
             spool.append([SpooledMessage(0, "city", str(number), b"x", datetime.now(UTC), 1, False)])
@@ -97,3 +98,28 @@ def test_retention_reaches_the_spool(tmp_path: Path) -> None:
     spool.append([message(1, at=AT - timedelta(days=31)), message(2)])
     assert spool.expire(AT - timedelta(days=30)) == 1
     assert (spool.depth, spool.oldest) == (1, AT)
+
+
+def test_the_disk_keeps_room_for_deleting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = opened(tmp_path)
+    spool.append([message(1)])
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=RESERVE))
+    with pytest.raises(SpoolUnavailable, match="disk"):
+        spool.append([message(2)])
+    spool.remove(spool.head(1))
+    assert (spool.depth, spool.bytes) == (0, 0)
+
+
+def test_removing_again_what_is_gone_changes_nothing(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    spool.append([message(number, payload=bytes(700_000)) for number in range(4)] + [message(9)])
+    head = spool.head(4)
+    spool.remove(head[:1])
+    spool.remove(head)
+    spool.remove(head)
+    assert [one.topic for one in spool.head(10)] == [message(9).topic]
+    last = spool.bytes
+    spool.close()
+    again = opened(tmp_path)
+    assert (again.depth, again.bytes) == (1, last)
