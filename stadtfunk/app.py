@@ -73,6 +73,9 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> 
         except SpoolLocked as error:
             log.error("refused reason=%r", str(error))
             return ExitCode.REFUSED
+        except SpoolUnavailable as error:
+            log.critical("fatal reason=%r", str(error))
+            return ExitCode.FAILURE
         resources.callback(spool.close)
         if settings.database.embedded:
             from storage.embedded import EmbeddedPostgres
@@ -191,6 +194,7 @@ class Service:
             await self._stop.wait()
             log.info("stopping")
             await self._finish(readers)
+            await self._instance.release()  # cancelling its question to a database that hangs would take 5 s
             for task in (*links, *others):
                 task.cancel()
 
@@ -214,7 +218,9 @@ class Service:
             if late:
                 log.warning("finishing_late readers=%d", len(late))
                 self._pipeline.hurry()
-                await asyncio.wait(late, timeout=CLOSE_WITHIN)
+                _, stuck = await asyncio.wait(late, timeout=CLOSE_WITHIN)
+                for reader in stuck:  # neither database nor spool: unacknowledged, it stays with the sender
+                    reader.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await asyncio.gather(*(subscription.close() for subscription in self.subscriptions))
