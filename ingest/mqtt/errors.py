@@ -19,6 +19,12 @@ class MalformedStream(LinkError):
     """The broker sent what is not MQTT."""
 
 
+def closed_unasked(*, tls: bool) -> LinkLost:
+    """The broker closed the connection before it had answered our CONNECT."""
+    hint = ": does it require a client certificate?" if tls else ""
+    return LinkLost(f"the broker closed the connection before it had accepted it{hint}")
+
+
 def as_link_error(error: OSError, where: str) -> LinkError:
     """What `error` means for a connection to `where` (host and port), in words for the operator."""
     if isinstance(error, LinkError):

@@ -12,7 +12,7 @@ from typing import cast
 import mqtt5
 
 from ingest.delivery import Capabilities, Delivery
-from ingest.mqtt.errors import LinkError, LinkLost, LinkRefused, MalformedStream, as_link_error
+from ingest.mqtt.errors import LinkError, LinkLost, LinkRefused, MalformedStream, as_link_error, closed_unasked
 from ingest.mqtt.intake import Intake
 from ingest.mqtt.keepalive import KeepAlive, Pulse
 from ingest.mqtt.link import ANSWER_SECONDS, GOODBYE_SECONDS, answered
@@ -226,6 +226,8 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             self._end(None)
         elif isinstance(exc, ssl.SSLError):
             self._end(as_link_error(exc, self._settings.host))
+        elif not self.open:
+            self._end(closed_unasked(tls=self._settings.tls is not None))
         else:
             self._end(LinkLost(f"connection lost: {exc}" if exc is not None else "the broker closed the connection"))
 

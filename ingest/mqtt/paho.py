@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.delivery import Capabilities, Delivery
-from ingest.mqtt.errors import LinkError, LinkLost, LinkRefused, MalformedStream, as_link_error
+from ingest.mqtt.errors import LinkError, LinkLost, LinkRefused, MalformedStream, as_link_error, closed_unasked
 from ingest.mqtt.intake import Intake
 from ingest.mqtt.link import ANSWER_SECONDS, GOODBYE_SECONDS, Answer, answered
 from ingest.mqtt.tls import client_context
@@ -67,10 +67,7 @@ class PahoTransport:
         except MqttConnectError:
             raise LinkRefused(f"the broker refused the connection: {client.connect_refusal}") from None
         except aiomqtt.MqttError as error:
-            reason = client.connect_error
-            if reason is None:
-                raise LinkError(f"{settings.host}:{settings.port}: {error}") from None
-            raise as_link_error(reason, f"{settings.host}:{settings.port}") from None
+            raise client.connect_failure or LinkError(f"{settings.host}:{settings.port}: {error}") from None
         finally:
             if not client.is_connected:
                 client.cut(None)
@@ -160,7 +157,7 @@ class _Client(aiomqtt.Client):
         self._client.manual_ack_set(True)
         self._client.connect_timeout = TCP_SECONDS
         self.ended: asyncio.Future[LinkError | None] = self._loop.create_future()
-        self.connect_error: OSError | None = None
+        self.connect_failure: LinkError | None = None
         self.session_present = False
         self.session_seconds: int | None = None
         self.connect_refusal = ""
@@ -235,7 +232,7 @@ class _Client(aiomqtt.Client):
     def cut(self, error: LinkError | None) -> None:
         """Close the socket now; one that a thread is still opening is closed when it is open."""
         self._end(error)
-        self._client._sock_close()
+        self._client._reset_sockets()
 
     # ---- what aiomqtt and paho call
 
@@ -244,7 +241,8 @@ class _Client(aiomqtt.Client):
         try:
             super()._client_connect()
         except OSError as error:
-            self.connect_error = error  # aiomqtt keeps its text only
+            # aiomqtt keeps the text only
+            self.connect_failure = as_link_error(error, f"{self._hostname}:{self._port}")
             raise
 
     def _on_socket_open(self, _client: PahoClient, _userdata: object, sock: socket.socket) -> None:
@@ -253,8 +251,10 @@ class _Client(aiomqtt.Client):
 
     def _opened(self, sock: socket.socket) -> None:
         if self.ended.done():
-            self._client._sock_close()
+            self._client._reset_sockets()
         elif sock.fileno() >= 0:
+            # paho would wake its own loop, which does not run, through a pair of sockets: one write per packet
+            self._client._reset_sockets(sockpair_only=True)
             self._loop.add_reader(sock, self._read)
 
     def _on_socket_register_write(self, _client: PahoClient, _userdata: object, sock: socket.socket) -> None:
@@ -262,7 +262,7 @@ class _Client(aiomqtt.Client):
         self._loop.call_soon_threadsafe(self._start_writing, sock)
 
     def _start_writing(self, sock: socket.socket) -> None:
-        if sock.fileno() >= 0:
+        if sock.fileno() >= 0 and self._client.want_write():
             self._loop.add_writer(sock, self._write)
 
     def _on_connect(
@@ -287,8 +287,8 @@ class _Client(aiomqtt.Client):
         _properties: Properties | None = None,
     ) -> None:
         if not self._connected.done():
-            hint = ": does it require a client certificate?" if self._tls else ""
-            self._connected.set_exception(aiomqtt.MqttError(f"the broker closed the connection unasked{hint}"))
+            self.connect_failure = closed_unasked(tls=self._tls)
+            self._connected.set_exception(aiomqtt.MqttError(str(self.connect_failure)))
         self._end(None if self._leaving else self._why(reason_code, from_broker=flags.is_disconnect_packet_from_server))
 
     def _on_publish(

@@ -1,6 +1,7 @@
 """A fast MQTT 5 publisher that remembers which of its messages the broker has acknowledged."""
 
 import asyncio
+import contextlib
 import ssl
 from collections import deque
 from collections.abc import Iterable
@@ -56,6 +57,8 @@ class Publisher:
     async def __aexit__(self, *_: object) -> None:
         self._writer.write(mqtt5.DisconnectPacket().write())
         self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Publish one message; with QoS 1 returns when the broker has answered."""

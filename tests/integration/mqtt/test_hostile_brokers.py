@@ -130,7 +130,8 @@ async def test_random_bytes_never_end_the_subscription(transport: Flavour, seed:
     """Random packets of plausible shape; whatever they are, the source lives on."""
     dice = random.Random(seed)
     version = 5 if transport.speaks_mqtt5 else 4
-    async with FakeBroker(version) as broker, Running(transport.settings(broker.port, keepalive=1)) as running:
+    hasty = Backoff(first=0.01, base=0.01, ceiling=0.01)
+    async with FakeBroker(version) as broker, Running(transport.settings(broker.port), hasty) as running:
         for _ in range(4):
             await running.subscribed()
             epoch = running.state.epoch

@@ -154,7 +154,7 @@ async def test_close_does_not_wait_for_a_broker_that_does_not_answer(transport: 
 async def test_a_restart_of_the_broker_resumes_the_session(mosquitto: Mosquitto, flavour: Flavour) -> None:
     async with Running(flavour.settings(mosquitto.port)) as running:
         await running.subscribed()
-        for restart in range(3):
+        for restart in range(2):
             async with Publisher(mosquitto.port) as publisher:
                 await publisher.publish_all(numbered(10))
             await asyncio.to_thread(mosquitto.restart)

@@ -54,14 +54,16 @@ async def test_canaries_of_an_earlier_process_are_nobodys_messages_either(
 
 
 @pytest.mark.parametrize(
-    ("granted", "missing"), [([WRITE], READ), ([READ], WRITE), (["topic read $SYS/#"], READ)], ids=str
+    ("granted", "missing"),
+    [([WRITE], READ), ([READ], WRITE), (["topic read $SYS/#"], READ)],
+    ids=["may not read", "may not write", "may do neither"],
 )
 async def test_a_denied_source_is_not_ready_and_names_the_lines_to_add(
-    start_mosquitto: StartMosquitto, flavour: Flavour, granted: list[str], missing: str
+    start_mosquitto: StartMosquitto, transport: Flavour, granted: list[str], missing: str
 ) -> None:
     """Mosquitto grants the subscription that its ACL denies; only the canary tells."""
     broker = start_mosquitto(users={"ingest": "secret"}, acl=["user ingest", *granted])
-    settings = flavour.settings(broker.port, username="ingest", password="secret", **CANARY)
+    settings = transport.settings(broker.port, username="ingest", password="secret", **CANARY)
     async with Running(settings) as running:
         await running.subscribed()
         await running.until(lambda: running.state.canary is False)
@@ -116,10 +118,10 @@ async def test_the_things_stack_has_no_line_to_change(mosquitto: Mosquitto) -> N
 
 
 async def test_drops_of_the_broker_are_seen_in_sys_even_from_before_we_started(
-    start_mosquitto: StartMosquitto, flavour: Flavour
+    start_mosquitto: StartMosquitto, transport: Flavour
 ) -> None:
     broker = start_mosquitto(options={"max_queued_messages": 100})
-    settings = flavour.settings(broker.port)
+    settings = transport.settings(broker.port)
     async with Running(settings) as first:
         await first.subscribed()
         await first.close()
