@@ -66,7 +66,7 @@ class EmbeddedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class Account:
     """The operating-system user that the server runs as."""
 
     name: str
@@ -88,6 +88,8 @@ class EmbeddedPostgres:
 
     port = 5432
     """Part of the socket's name; no network port is opened."""
+    locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    """The same order of text on every machine."""
 
     def __init__(self, data_dir: Path | str, *, start_timeout: float = 60.0) -> None:
         self.data_dir = Path(data_dir).absolute()
@@ -166,6 +168,10 @@ class EmbeddedPostgres:
             os.kill(pid, signal.SIGKILL)
             self._await_end(pid, 10.0)
 
+    def programs(self, account: Account) -> Path:
+        """The folder of initdb and postgres, where `account` can run them."""
+        return _programs_for(account)
+
     def configuration(self) -> str:
         """The server's settings, written at every start."""
         return _CONFIGURATION.format(port=self.port, socket_directory=self.socket_directory)
@@ -181,7 +187,7 @@ class EmbeddedPostgres:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _prepare_directory(self) -> _Account:
+    def _prepare_directory(self) -> Account:
         """The data directory, owned by the account that the server runs as."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         account = _account_for(self.data_dir)
@@ -193,9 +199,9 @@ class EmbeddedPostgres:
         self.data_dir.chmod(0o700)
         return account
 
-    def _start_own(self, account: _Account) -> None:
+    def _start_own(self, account: Account) -> None:
         command = _as_account(account, self.data_dir)
-        programs = _programs_for(account)
+        programs = self.programs(account)
         if not self.cluster.exists():
             self._make_cluster([*command, str(programs / "initdb")])
         self._make_socket_directory(account)
@@ -209,8 +215,8 @@ class EmbeddedPostgres:
         """initdb beside the final place, then a rename, so that a half-made cluster is never taken for one."""
         new = self.data_dir / "new"
         shutil.rmtree(new, ignore_errors=True)
-        arguments = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        arguments += ["--auth-local=peer", "--auth-host=reject", f"--username={SUPERUSER}", "--no-instructions"]
+        arguments = ["--encoding=UTF8", *self.locale, f"--username={SUPERUSER}", "--no-instructions"]
+        arguments += ["--auth-local=peer", "--auth-host=reject"]
         made = subprocess.run(
             [*command, *arguments, "-D", str(new)],
             capture_output=True,
@@ -225,7 +231,7 @@ class EmbeddedPostgres:
             file.write("\ninclude = 'stadtfunk.conf'\n")
         new.rename(self.cluster)
 
-    def _make_socket_directory(self, account: _Account) -> None:
+    def _make_socket_directory(self, account: Account) -> None:
         folder = self.socket_directory
         if folder == self.data_dir:
             return
@@ -300,7 +306,7 @@ def _packaged_programs() -> Path:
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
-def _programs_for(account: _Account) -> Path:
+def _programs_for(account: Account) -> Path:
     """The programs where `account` can run them: in the wheel, else in a copy that only root can write."""
     packaged = _packaged_programs()
     if _succeeds([*_switch_to(account), "test", "-x", str(packaged / "postgres")]):
@@ -325,20 +331,20 @@ def _own_name() -> str:
         raise EmbeddedError(f"uid {os.geteuid()} has no name in the user database, which PostgreSQL needs") from None
 
 
-def _account_for(data_dir: Path) -> _Account:
+def _account_for(data_dir: Path) -> Account:
     """Ourselves; as root the owner of the data directory, else `postgres`, else `nobody`."""
     if os.geteuid() != 0:
-        return _Account(_own_name(), os.geteuid(), os.getegid())
+        return Account(_own_name(), os.geteuid(), os.getegid())
     owner = data_dir.stat().st_uid
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     candidates = [entry for entry in known.values() if entry.pw_uid == owner != 0]
     candidates += [known[name] for name in ("postgres", "nobody") if name in known]
     if not candidates:
         raise EmbeddedError("PostgreSQL does not run as root and there is no user `postgres` or `nobody`")
-    return _Account(candidates[0].pw_name, candidates[0].pw_uid, candidates[0].pw_gid)
+    return Account(candidates[0].pw_name, candidates[0].pw_uid, candidates[0].pw_gid)
 
 
-def _switch_to(account: _Account) -> list[str]:
+def _switch_to(account: Account) -> list[str]:
     """The start of a command line that runs the rest as `account`; empty when we are it."""
     if os.geteuid() == account.uid:
         return []
@@ -348,7 +354,7 @@ def _switch_to(account: _Account) -> list[str]:
     return [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
 
 
-def _as_account(account: _Account, folder: Path) -> list[str]:
+def _as_account(account: Account, folder: Path) -> list[str]:
     """As `_switch_to`, with a capability when parent folders of `folder` are closed to `account`.
 
     Raises:
@@ -371,7 +377,7 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _write_as(account: _Account, path: Path, text: str) -> None:
+def _write_as(account: Account, path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o600)
     os.chown(path, account.uid, account.gid)

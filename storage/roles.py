@@ -68,7 +68,7 @@ async def _create(connection: Connection, role: Role) -> None:
 
 
 def _instructions() -> str:
-    statements = " ".join(f"CREATE ROLE {role.value};" for role in Role)
+    statements = " ".join(f"CREATE ROLE {role.value}{' LOGIN' if role is Role.OWNER else ''};" for role in Role)
     return (
         "this login may not create the roles of Stadtfunk: let an administrator run "
         f"`{statements}` and grant them to this login, or set database.use_roles to false"

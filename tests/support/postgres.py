@@ -10,17 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from storage.embedded import SUPERUSER, EmbeddedPostgres
+from storage.embedded import SUPERUSER, Account, EmbeddedPostgres
 from storage.migrate import migrate
 from storage.settings import DatabaseSettings
 
 TEMPLATE = "stadtfunk_template"
+DEBIAN_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _numbers = count(1)
+Server = TypeVar("Server", bound="PostgresServer")
 
 
 class PostgresServer(EmbeddedPostgres):
@@ -102,17 +105,65 @@ class PostgresServer(EmbeddedPostgres):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+class DebianServer(PostgresServer):
+    """Debian's PostgreSQL 15, which speaks TLS; the wheel's does not. Passwords over TLS, nothing over plain TCP.
+
+    Args:
+        certificate, key: of the server, for 127.0.0.1.
+        authority: certificates that clients may show.
+    """
+
+    locale = ("--locale=C.UTF-8",)
+
+    def __init__(self, data_dir: Path, *, certificate: Path, key: Path, authority: Path) -> None:
+        super().__init__(data_dir)
+        self._files = {"ssl_cert_file": certificate, "ssl_key_file": key, "ssl_ca_file": authority}
+
+    def programs(self, account: Account) -> Path:
+        return DEBIAN_PROGRAMS
+
+    def configuration(self) -> str:
+        for name, file in self._files.items():  # the server reads its own copies, which nobody else may read
+            copy = self.cluster / name
+            shutil.copyfile(file, copy)
+            shutil.chown(copy, self.cluster.stat().st_uid, self.cluster.stat().st_gid)
+            copy.chmod(0o600)
+        lines = [f"{name} = '{self.cluster / name}'" for name in self._files]
+        return "\n".join([super().configuration(), "ssl = on", *lines, ""])
+
+    def access_rules(self) -> str:
+        return (
+            "local all all trust\n"
+            "hostssl all stadtfunk_certificate 127.0.0.1/32 cert\n"
+            "hostssl all all 127.0.0.1/32 scram-sha-256\n"
+        )
+
+
 @contextmanager
 def private_server(*, durable: bool = True) -> Iterator[PostgresServer]:
     """A running server on a data directory that goes with the block; for tests that stop or kill it."""
-    folder = Path(tempfile.mkdtemp(prefix="stadtfunk-test-"))
-    folder.chmod(0o711)  # the server runs as another user when tests run as root
-    server = PostgresServer(folder / "data", durable=durable)
+    with open_folder() as folder, running(PostgresServer(folder / "data", durable=durable)) as server:
+        yield server
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Start `server` for the block; a test may stop, kill and start it meanwhile."""
     try:
         server.start()
         yield server
     finally:
         server.stop(mode=signal.SIGQUIT)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that a server can pass through, which runs as another user when tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="stadtfunk-test-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
         shutil.rmtree(folder)
 
 
