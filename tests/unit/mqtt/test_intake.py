@@ -3,11 +3,13 @@
 import asyncio
 import random
 
+import mqtt5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.mqtt.intake import AckLedger
+from ingest.mqtt.mqtt5_packets import pubacks
 from ingest.mqtt.watch import BROKER_DROPPED_TOPIC
 from ingest.settings import SourceSettings
 from tests.unit.mqtt.parts import Parts
@@ -126,9 +128,5 @@ def test_take_waits_for_the_first_message(parts: Parts) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_joined_pubacks_are_what_the_codec_writes(count: int) -> None:
-    import mqtt5
-
-    from ingest.mqtt.mqtt5 import pubacks
-
     ids = [(number * 7919) % 65535 + 1 for number in range(count)]
     assert pubacks(ids) == b"".join(mqtt5.PubAckPacket(packet_id).write() for packet_id in ids)

@@ -6,7 +6,8 @@ from datetime import datetime
 import mqtt5
 import pytest
 
-from ingest.mqtt.mqtt5 import Mqtt5Link, pubacks
+from ingest.mqtt.mqtt5_link import Mqtt5Link
+from ingest.mqtt.mqtt5_packets import pubacks
 from ingest.mqtt.watch import BROKER_DROPPED_TOPIC
 from ingest.settings import SourceSettings
 from tests.unit.mqtt.parts import UP, Parts
