@@ -60,6 +60,7 @@ class Intake:
         self._ledger = AckLedger()
         self._due: list[int] = []
         self._send_acks: SendAcks | None = None
+        self.delivered = 0
 
     @property
     def room(self) -> int:
@@ -73,6 +74,7 @@ class Intake:
 
     def deliver(self, deliveries: list[Delivery]) -> bool:
         """Take messages in order of receipt; False asks the connection to read no more until it is resumed."""
+        self.delivered += len(deliveries)
         self._ledger.received([delivery.packet_id for delivery in deliveries if delivery.packet_id])
         if self._canary is not None:
             deliveries = self._without_canaries(deliveries, self._canary)

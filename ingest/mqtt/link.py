@@ -75,8 +75,14 @@ async def answered(
     *,
     ended: "asyncio.Future[LinkError | None]",
     paused: Callable[[], bool],
+    delivered: Callable[[], int],
 ) -> Answer:
-    """The broker's answer; time in which reading is paused does not count, since it may lie unread.
+    """The broker's answer; time in which reading is paused or messages keep coming does not count.
+
+    The answer may lie unread, or behind a queue of hundreds of thousands of messages that the broker sends first.
+
+    Args:
+        delivered: how many messages the connection has delivered so far.
 
     Raises:
         LinkError: it did not come in time, or the connection ended.
@@ -85,12 +91,13 @@ async def answered(
     either: set[asyncio.Future[Any]] = {waiting, ended}
     try:
         while True:
+            before = delivered()
             await asyncio.wait(either, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 return waiting.result()
             if ended.done():
                 raise ended.result() or LinkLost("the connection was closed")
-            if not paused():
+            if not paused() and delivered() == before:
                 raise LinkError(f"the broker did not answer {what} within {ANSWER_SECONDS:g} s")
     finally:
         waiting.cancel()

@@ -50,7 +50,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             LinkError: refused, or the connection ended.
         """
         self._write(connect.write())
-        connack = await answered(self._connack, "CONNECT", ended=self._ended, paused=lambda: False)
+        connack = await answered(self._connack, "CONNECT", ended=self._ended, paused=lambda: False, delivered=lambda: 0)
         if connack.reason_code.value >= FAILURE:
             raise LinkRefused(f"the broker refused the connection: {words(connack)}")
         if connack.max_qos.value < self._settings.qos:
@@ -255,7 +255,13 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         answer = self._answers[packet_id] = asyncio.get_running_loop().create_future()
         try:
             self._write(data)
-            return await answered(answer, what, ended=self._ended, paused=lambda: not self._reading)
+            return await answered(
+                answer,
+                what,
+                ended=self._ended,
+                paused=lambda: not self._reading,
+                delivered=lambda: self._intake.delivered,
+            )
         finally:
             self._answers.pop(packet_id, None)
 

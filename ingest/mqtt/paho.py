@@ -109,6 +109,12 @@ class PahoLink:
 
     async def _answer(self, answer: Awaitable[Answer], what: str) -> Answer:
         try:
-            return await answered(answer, what, ended=self._client.ended, paused=lambda: not self._client.reading)
+            return await answered(
+                answer,
+                what,
+                ended=self._client.ended,
+                paused=lambda: not self._client.reading,
+                delivered=lambda: self._client.delivered,
+            )
         except aiomqtt.MqttError as error:
             raise LinkError(f"{what}: {error}") from None

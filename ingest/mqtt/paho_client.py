@@ -80,6 +80,11 @@ class PahoClient(aiomqtt.Client):
     # ---- for the link
 
     @property
+    def delivered(self) -> int:
+        """How many messages this connection has delivered so far."""
+        return self._intake.delivered
+
+    @property
     def is_connected(self) -> bool:
         """Whether the broker has accepted us and nothing has ended since."""
         accepted = self._connected.done() and not self._connected.cancelled() and self._connected.exception() is None
