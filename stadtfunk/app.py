@@ -38,7 +38,7 @@ from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
 from stadtfunk.readiness import Readiness
-from stadtfunk.upkeep import upkeep
+from stadtfunk.upkeep import Upkeep
 from storage.batch import WriteResult
 from storage.database import Connection, Role, connect
 from storage.failures import Fatal
@@ -148,6 +148,7 @@ class Service:
             [f"source {source.client_id} at {source.host}:{source.port}" for source in settings.sources],
             self._connector(Role.INGEST),
         )
+        self._upkeep = Upkeep(settings, self._connector(Role.MAINTENANCE))
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
         self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries)
         self._watch(spool)
@@ -194,7 +195,8 @@ class Service:
             await self._stop.wait()
             log.info("stopping")
             await self._finish(readers)
-            await self._instance.release()  # cancelling its question to a database that hangs would take 5 s
+            self._upkeep.abandon()
+            await self._instance.release()  # before it is cancelled, for the same reason
             for task in (*links, *others):
                 task.cancel()
 
@@ -206,7 +208,7 @@ class Service:
             self._metrics.watch_event_loop(),
             serve(self._app, self._listener),
             beat(self._settings.heartbeat, self._readiness),
-            upkeep(self._settings, self._connector(Role.MAINTENANCE)),
+            self._upkeep.run(),
         ]
 
     async def _finish(self, readers: list[asyncio.Task[None]]) -> None:

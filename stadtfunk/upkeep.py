@@ -17,13 +17,30 @@ log = logging.getLogger(__name__)
 PERIOD = 60.0
 
 
-async def upkeep(settings: Settings, connect: Callable[[], Awaitable[Connection]]) -> None:
-    """Once a minute until cancelled; a database that is away is asked again a minute later."""
-    while True:
-        try:
-            connection = await connect()
-            async with connection:
-                await run_maintenance(connection, settings.retention, now=datetime.now(UTC))
-        except (psycopg.Error, OSError, Retryable) as error:
-            log.warning("maintenance_failed error=%s", type(error).__name__)
-        await asyncio.sleep(PERIOD)
+class Upkeep:
+    """Runs maintenance once a minute; a database that is away is asked again a minute later.
+
+    Args:
+        connect: opens a connection with the role `maintenance`.
+    """
+
+    def __init__(self, settings: Settings, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._retention = settings.retention
+        self._connect = connect
+        self._connection: Connection | None = None
+
+    async def run(self) -> None:
+        """Pass after pass, until cancelled."""
+        while True:
+            try:
+                self._connection = await self._connect()
+                async with self._connection:
+                    await run_maintenance(self._connection, self._retention, now=datetime.now(UTC))
+            except (psycopg.Error, OSError, Retryable) as error:
+                log.warning("maintenance_failed error=%s", type(error).__name__)
+            await asyncio.sleep(PERIOD)
+
+    def abandon(self) -> None:
+        """Cut the connection without a word: cancelling a statement in a database that hangs would take seconds."""
+        if self._connection is not None:
+            self._connection.pgconn.finish()
