@@ -45,6 +45,26 @@ async def test_row_2_sigterm_under_load(stage: MakeStage) -> None:
         await on.settle()
 
 
+async def test_row_2_sigterm_while_the_database_hangs(stage: MakeStage) -> None:
+    """The batch in progress is given up for the spool, and acknowledged."""
+    async with stage() as on:
+        for _ in on.size.times(1, 10):
+            await on.random_while(0, 0.5)
+            before = on.count("uplink")
+            with on.server.frozen():
+                await on.publish([on.traffic.good() for _ in range(300)])
+                on.service.terminate()
+                asked = monotonic()
+                assert await on.service.exit_code() == 0
+                ended = monotonic() - asked
+                on.measure("2", "exit after SIGTERM, database hangs, seconds", ended, "<= 5")
+                assert ended <= 5, on.service.log()
+            assert on.count("uplink") == before
+            await on.restart()
+            await on.drained()
+        await on.settle()
+
+
 async def test_row_3_kill_between_commit_and_ack(stage: MakeStage) -> None:
     async with stage() as on:
         await on.queue([on.traffic.good() for _ in range(300)])
