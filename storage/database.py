@@ -149,6 +149,7 @@ async def _configure(connection: Connection, settings: DatabaseSettings, role: R
         "lock_timeout": _milliseconds(limits.lock),
         "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction),
         "synchronous_commit": "on",
+        "jit": "off",  # compiling costs more than any of our statements
     }
     if role is not None and settings.use_roles:
         values["role"] = role.value

@@ -90,7 +90,10 @@ def sql_type(annotation: object) -> LiteralString:
 def create_table(kind: type[Reading]) -> sql.Composed:
     """The kind's table with its unique key, and a small index by time for retention, rollups and live tails."""
     table = sql.Identifier(kind.kind)
-    statement = "CREATE TABLE {table} ({columns}, UNIQUE ({key})); CREATE INDEX {index} ON {table} USING brin ({time})"
+    statement = (
+        "CREATE TABLE {table} ({columns}, UNIQUE ({key}));"
+        " CREATE INDEX {index} ON {table} USING brin ({time}) WITH (autosummarize = on)"
+    )
     return sql.SQL(statement).format(
         table=table,
         columns=sql.SQL(", ").join(_definition(column) for column in columns(kind)),

@@ -16,12 +16,14 @@ from storage.database import Connection
 from storage.rollup_parts import Parts, part_names, parts_query, relation
 from storage.rollup_steps import (
     HOLD,
+    daily_steps,
     has_spans,
     has_steps,
+    hourly_steps,
     next_hours_query,
     step_names,
     steps_name,
-    steps_query,
+    stored_steps,
 )
 from storage.statements import load
 
@@ -136,10 +138,15 @@ async def _refresh_parts(connection: Connection, parts: Parts, spans: Iterable[S
 
 
 async def _refresh_steps(connection: Connection, kind: type[Reading], width: Width, spans: Iterable[Span]) -> None:
+    """Hours from the readings; days from the steps of their hours, which are therefore refreshed before."""
     table = steps_name(kind, width)
     for span in spans:
+        low, high = map(sql.Literal, span)
+        if width is Width.HOURLY:
+            query = hourly_steps(kind, low=low, high=high)
+        else:
+            query = daily_steps(kind, stored_steps(kind, Width.HOURLY), low=low, high=high)
         await _delete(connection, table, span)
-        query = steps_query(kind, width, low=sql.Literal(span.low), high=sql.Literal(span.high))
         await _insert(connection, table, step_names(kind), query)
 
 

@@ -2,6 +2,7 @@
 
 No continuous aggregate can look at the reading before a bucket, so these columns are computed by one statement that
 is the same on both databases: maintenance stores its rows for hours that are over, the views run it for the rest.
+Days are made from the steps of their hours.
 
 Rules. A counter's step belongs to the bucket of the later reading, so steps of hours add up to steps of days. A
 counter that falls below half of its last value has begun again at zero; a smaller fall is a correction and counts
@@ -9,6 +10,7 @@ as such. A state lasts until the next reading of it, at most `HOLD`. Neither cro
 device is bound to. (`docs/decisions/0004-rollups.md`)
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from psycopg import sql
@@ -24,9 +26,8 @@ from storage.statements import load
 HOLD = timedelta(hours=25)
 """How long a state is believed without a word of the device: one day and a bit, for sensors with a daily heartbeat."""
 
-_READINGS = sql.Identifier("r")
-
 _TEMPLATES = load("rollups")
+_BOUND = bound_at(sql.Identifier("r"), sql.SQL("r.observed_at"))
 
 
 def has_steps(kind: type[Reading]) -> bool:
@@ -39,27 +40,62 @@ def has_spans(kind: type[Reading]) -> bool:
     return any(quantity.has_seconds for quantity in measured(kind))
 
 
-def steps_query(kind: type[Reading], width: Width, *, low: sql.Composable, high: sql.Composable) -> sql.Composed:
-    """The rows of all buckets in [low, high), both bounds of buckets: key, binding, bucket and the step columns."""
-    bucket = sql.SQL("p.bucket")
-    return sql.SQL(_TEMPLATES["steps"]).format(
-        points=_points(kind, low, high),
-        states=_states(kind, low, high),
+def hourly_steps(kind: type[Reading], *, low: sql.Composable, high: sql.Composable) -> sql.Composed:
+    """The rows of all hours in [low, high), from the readings: key, binding, bucket and the step columns."""
+    sources = (
+        ("counter_amounts", [q for q in measured(kind) if q.nature is Nature.COUNTER], sql.SQL("numeric")),
+        ("state_amounts", [q for q in measured(kind) if q.has_seconds], sql.SQL("text")),
+    )
+    amounts = [
+        sql.SQL(_TEMPLATES[name]).format(
+            table=relation(kind.kind),
+            bound=_BOUND,
+            values=_long_form(quantities, sql_type),
+            low=low,
+            high=high,
+            hold=sql.Literal(HOLD),
+        )
+        for name, quantities, sql_type in sources
+        if quantities
+    ]
+    return _steps(kind, sql.SQL(" UNION ALL ").join(amounts))
+
+
+def daily_steps(
+    kind: type[Reading], hourly: sql.Composable, *, low: sql.Composable, high: sql.Composable
+) -> sql.Composed:
+    """The rows of all days in [low, high), from `hourly`, a query of the steps of hours."""
+    values = [
+        sql.SQL("({name}, {delta}, {resets}, {seconds})").format(
+            name=sql.Literal(quantity.name),
+            **{
+                suffix: sql.SQL("h.{}").format(quantity.column(suffix))
+                if suffix in step_suffixes(quantity)
+                else sql.SQL("NULL::{}").format(sql.SQL(column_type(quantity, suffix)))
+                for suffix in ("delta", "resets", "seconds")
+            },
+        )
+        for quantity in measured(kind)
+        if quantity.has_steps
+    ]
+    amounts = sql.SQL(_TEMPLATES["daily_amounts"]).format(
+        bucket=Width.DAILY.start(sql.SQL("h.bucket")),
+        hourly=hourly,
+        values=sql.SQL(", ").join(values),
         low=low,
         high=high,
-        hold=sql.Literal(HOLD),
-        zone=sql.Literal(width.zone),
-        unit=sql.Literal(width.unit),
-        step=sql.SQL("interval {}").format(sql.Literal(f"1 {width.unit}")),
-        bucket_of_step=width.start(sql.SQL("observed_at")),
-        bucket_end=width.end(bucket),
-        columns=sql.SQL(", ").join(column for quantity in measured(kind) for column in _columns(quantity)),
     )
+    return _steps(kind, amounts)
 
 
 def steps_name(kind: type[Reading], width: Width) -> str:
     """The table of the kind's steps."""
     return f"{kind.kind}_{width}_steps"
+
+
+def stored_steps(kind: type[Reading], width: Width) -> sql.Composed:
+    """A query of everything in that table."""
+    return sql.SQL("SELECT {} FROM {}").format(step_names(kind), relation(steps_name(kind, width)))
 
 
 def steps_table(kind: type[Reading], width: Width) -> sql.Composed:
@@ -106,41 +142,17 @@ def next_hours_query(kind: type[Reading], *, low: datetime, high: datetime, unti
     )
 
 
-def _points(kind: type[Reading], low: sql.Composable, high: sql.Composable) -> sql.Composable:
-    """Counters in long form: the range's values and, for each device that has one there, the value before."""
-    counters = [quantity for quantity in measured(kind) if quantity.nature is Nature.COUNTER]
-    if not counters:
-        return sql.SQL(_TEMPLATES["no_points"])
-    return sql.SQL(" UNION ALL ").join(
-        sql.SQL(_TEMPLATES["counter_points"]).format(
-            table=relation(kind.kind),
-            name=sql.Literal(quantity.name),
-            column=sql.Identifier(quantity.name),
-            bound=bound_at(_READINGS, sql.SQL("r.observed_at")),
-            low=low,
-            high=high,
-        )
-        for quantity in counters
+def _long_form(quantities: Sequence[Measured], sql_type: sql.SQL) -> sql.Composed:
+    """`('energy', r.energy::numeric), …`"""
+    return sql.SQL(", ").join(
+        sql.SQL("({}, r.{}::{})").format(sql.Literal(quantity.name), sql.Identifier(quantity.name), sql_type)
+        for quantity in quantities
     )
 
 
-def _states(kind: type[Reading], low: sql.Composable, high: sql.Composable) -> sql.Composable:
-    """States in long form, from so long before the range that every state that lasts into it is seen."""
-    lasting = [quantity for quantity in measured(kind) if quantity.has_seconds]
-    if not lasting:
-        return sql.SQL(_TEMPLATES["no_states"])
-    values = [
-        sql.SQL("({}, r.{}::text)").format(sql.Literal(quantity.name), sql.Identifier(quantity.name))
-        for quantity in lasting
-    ]
-    return sql.SQL(_TEMPLATES["state_points"]).format(
-        table=relation(kind.kind),
-        bound=bound_at(_READINGS, sql.SQL("r.observed_at")),
-        values=sql.SQL(", ").join(values),
-        low=low,
-        high=high,
-        hold=sql.Literal(HOLD),
-    )
+def _steps(kind: type[Reading], amounts: sql.Composed) -> sql.Composed:
+    columns = [column for quantity in measured(kind) for column in _columns(quantity)]
+    return sql.SQL(_TEMPLATES["steps"]).format(amounts=amounts, columns=sql.SQL(", ").join(columns))
 
 
 def _columns(quantity: Measured) -> list[sql.Composed]:

@@ -13,7 +13,6 @@ from decoders.readings import Reading
 from storage.bindings import bound_at, same_source
 from storage.buckets import Width
 from storage.rollup_columns import (
-    Measured,
     column_type,
     measured,
     merged_columns,
@@ -22,36 +21,42 @@ from storage.rollup_columns import (
     step_suffixes,
 )
 from storage.rollup_parts import Parts, relation, stored_before
-from storage.rollup_steps import has_steps, steps_name, steps_query
+from storage.rollup_steps import daily_steps, has_steps, hourly_steps, stored_steps
 from storage.statements import load
 
 _TEMPLATES = load("rollups")
+_NAMES = sql.SQL(_TEMPLATES["names"])
+_NAMED = sql.SQL(_TEMPLATES["named"])
+_BOUND_BY_ID = sql.SQL(_TEMPLATES["bound_by_id"])
 _R = sql.Identifier("r")
-_OBSERVED_AT = sql.SQL("r.observed_at")
+_BOUND = bound_at(_R, sql.SQL("r.observed_at"))
+_INFINITY = sql.SQL("'infinity'::timestamptz")
 
 
 def rollup_view(kind: type[Reading], width: Width, parts: Sequence[Parts]) -> sql.Composed:
     """`<kind>_<width>`: one row for each device, subject, channel and bucket."""
-    key = ("device_id", "subject", "channel", "bucket")
-    arms = [_arm(kind, key, p, sql.SQL("SELECT * FROM {}").format(relation(p.name))) for p in parts]
-    return sql.SQL("CREATE VIEW {} AS {}").format(
-        relation(f"{kind.kind}_{width}"),
-        sql.SQL(_TEMPLATES["rollup"]).format(
-            columns=_merged(kind), union=sql.SQL(" UNION ALL ").join([*arms, *_steps_arms(kind, width, key)])
-        ),
-    )
+    sources: list[tuple[Parts | None, sql.Composable]] = [(part, relation(part.name)) for part in parts]
+    sources += [(None, sql.SQL("({})").format(steps)) for steps in _steps(kind, width)]
+    arms = [
+        sql.SQL("SELECT r.device_id, r.subject, r.channel, r.bucket, {} FROM {} AS r").format(_own(kind, part), source)
+        for part, source in sources
+    ]
+    return _view(f"{kind.kind}_{width}", "rollup", kind, arms)
 
 
 def bound_rollup_view(kind: type[Reading], width: Width, parts: Sequence[Parts]) -> sql.Composed:
     """`v_<kind>_<width>`: the same for people, by asset; a bucket never mixes two assets."""
-    key = ("device_id", "subject", "channel", "binding", "bucket")
-    arms = [_arm(kind, key, p, query) for p in parts for query in (_bound_parts(p), _cut_parts(p))]
+    arms = [arm for part in parts for arm in (_bound_parts(part), _cut_parts(part))]
+    arms += [_bound_steps(kind, steps) for steps in _steps(kind, width)]
+    return _view(f"v_{kind.kind}_{width}", "bound_rollup", kind, arms)
+
+
+def _view(name: str, template: str, kind: type[Reading], arms: Sequence[sql.Composed]) -> sql.Composed:
+    merged = [column for quantity in measured(kind) for column in merged_columns(quantity)]
     return sql.SQL("CREATE VIEW {} AS {}").format(
-        relation(f"v_{kind.kind}_{width}"),
-        sql.SQL(_TEMPLATES["bound_rollup"]).format(
-            names=_names(kind),
-            columns=_merged(kind),
-            union=sql.SQL(" UNION ALL ").join([*arms, *_steps_arms(kind, width, key)]),
+        relation(name),
+        sql.SQL(_TEMPLATES[template]).format(
+            columns=sql.SQL(", ").join(merged), union=sql.SQL(" UNION ALL ").join(arms)
         ),
     )
 
@@ -61,9 +66,11 @@ def readings_view(kind: type[Reading]) -> sql.Composed:
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(f"v_{kind.kind}"),
         sql.SQL(_TEMPLATES["readings"]).format(
-            names=sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(q.name)) for q in measured(kind)),
+            names=_NAMES,
+            columns=sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(q.name)) for q in measured(kind)),
             table=relation(kind.kind),
-            bound=bound_at(_R, _OBSERVED_AT),
+            bound=_BOUND,
+            named=_NAMED,
         ),
     )
 
@@ -100,68 +107,57 @@ def public_view(name: str, households: Sequence[type[Reading]]) -> sql.Composed:
 
 def _bound_parts(parts: Parts) -> sql.Composed:
     return sql.SQL(_TEMPLATES["bound_parts"]).format(
-        columns=sql.SQL(", ").join(_part_names(parts)),
+        names=_NAMES,
+        columns=_own(parts.kind, parts),
         parts=relation(parts.name),
         same_source=same_source(_R),
         bucket_end=parts.width.end(sql.SQL("r.bucket")),
+        named=_NAMED,
     )
 
 
 def _cut_parts(parts: Parts) -> sql.Composed:
-    columns = [column for quantity in parts.quantities for column in part_columns(quantity)]
+    aggregates = [column for quantity in parts.quantities for column in part_columns(quantity)]
     return sql.SQL(_TEMPLATES["cut_parts"]).format(
-        columns=sql.SQL(", ").join([sql.SQL("count(*) AS readings"), *columns]),
+        names=_NAMES,
+        columns=_own(parts.kind, parts),
+        aggregates=sql.SQL(", ").join([sql.SQL("count(*) AS readings"), *aggregates]),
         table=relation(parts.kind.kind),
-        bound=bound_at(_R, _OBSERVED_AT),
+        bound=_BOUND,
         same_source=same_source(_R),
         bucket_of_change=parts.width.start(sql.SQL("t.changed_at")),
-        bucket_end=parts.width.end(sql.SQL("c.bucket")),
+        bucket_end_of_change=parts.width.end(sql.SQL("c.bucket")),
+        bound_by_id=_BOUND_BY_ID,
+        named=_NAMED,
     )
 
 
-def _steps_arms(kind: type[Reading], width: Width, key: Sequence[str]) -> list[sql.Composed]:
-    """The stored steps and those of the buckets that are not stored yet."""
+def _bound_steps(kind: type[Reading], steps: sql.Composed) -> sql.Composed:
+    return sql.SQL(_TEMPLATES["bound_steps"]).format(
+        names=_NAMES, columns=_own(kind, None), steps=steps, bound_by_id=_BOUND_BY_ID, named=_NAMED
+    )
+
+
+def _steps(kind: type[Reading], width: Width) -> list[sql.Composed]:
+    """Queries of the stored steps and of those of buckets that are not stored yet."""
     if not has_steps(kind):
         return []
-    since = width.start(stored_before(kind))
-    live = steps_query(kind, width, low=since, high=sql.SQL("'infinity'::timestamptz"))
-    stored = sql.SQL("SELECT * FROM {}").format(relation(steps_name(kind, width)))
-    return [_arm(kind, key, None, query) for query in (stored, live)]
+    since = stored_before(kind)
+    live = hourly_steps(kind, low=since, high=_INFINITY)
+    if width is Width.DAILY:
+        hourly = sql.SQL("{} UNION ALL ({})").format(stored_steps(kind, Width.HOURLY), live)
+        live = daily_steps(kind, hourly, low=width.start(since), high=_INFINITY)
+    return [stored_steps(kind, width), live]
 
 
-def _arm(kind: type[Reading], key: Sequence[str], parts: Parts | None, query: sql.Composed) -> sql.Composed:
-    """`query` with the columns of the whole union: its own, and NULL for those of the others."""
+def _own(kind: type[Reading], parts: Parts | None) -> sql.Composed:
+    """All columns of a rollup from the alias `r`: those of `parts`, or of steps, and NULL for the others."""
     quantities, suffixes = (parts.quantities, part_suffixes) if parts else (measured(kind), step_suffixes)
     own = {(quantity.name, suffix) for quantity in quantities for suffix in suffixes(quantity)}
-    columns: list[sql.Composable] = [sql.Identifier(name) for name in key]
-    columns.append(sql.SQL("readings" if parts and parts.version == 1 else "NULL::bigint AS readings"))
+    columns = [sql.SQL("r.readings" if parts and parts.version == 1 else "NULL::bigint AS readings").format()]
     for quantity in measured(kind):
-        for suffix in _suffixes(quantity):
-            name = quantity.column(suffix)
-            empty = sql.SQL("NULL::{} AS {}").format(sql.SQL(column_type(quantity, suffix)), name)
-            columns.append(name if (quantity.name, suffix) in own else empty)
-    return sql.SQL("SELECT {} FROM ({}) AS a").format(sql.SQL(", ").join(columns), query)
-
-
-def _suffixes(quantity: Measured) -> tuple[str, ...]:
-    return (*part_suffixes(quantity), *step_suffixes(quantity))
-
-
-def _merged(kind: type[Reading]) -> sql.Composed:
-    return sql.SQL(", ").join(column for quantity in measured(kind) for column in merged_columns(quantity))
-
-
-def _names(kind: type[Reading]) -> sql.Composed:
-    """All rollup columns of the union `u`."""
-    return sql.SQL(", ").join(
-        sql.SQL("u.{}").format(quantity.column(suffix)) for quantity in measured(kind) for suffix in _suffixes(quantity)
-    )
-
-
-def _part_names(parts: Parts) -> list[sql.Composable]:
-    names: list[sql.Composable] = [sql.SQL("r.readings")] if parts.version == 1 else []
-    return names + [
-        sql.SQL("r.{}").format(quantity.column(suffix))
-        for quantity in parts.quantities
-        for suffix in part_suffixes(quantity)
-    ]
+        for suffix in (*part_suffixes(quantity), *step_suffixes(quantity)):
+            template = "r.{name}" if (quantity.name, suffix) in own else "NULL::{type} AS {name}"
+            kind_of_column = sql.SQL(column_type(quantity, suffix))
+            columns.append(sql.SQL(template).format(name=quantity.column(suffix), type=kind_of_column))
+    return sql.SQL(", ").join(columns)

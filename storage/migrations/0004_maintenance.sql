@@ -13,9 +13,9 @@ CREATE TABLE maintenance_task (
 );
 
 -- Small indexes by time for the deletion of old rows; insertion hardly notices them.
-CREATE INDEX uplink_ns_time_idx ON uplink USING brin (ns_time);
-CREATE INDEX device_event_occurred_at_idx ON device_event USING brin (occurred_at);
-CREATE INDEX gateway_stats_occurred_at_idx ON gateway_stats USING brin (occurred_at);
+CREATE INDEX uplink_ns_time_idx ON uplink USING brin (ns_time) WITH (autosummarize = on);
+CREATE INDEX device_event_occurred_at_idx ON device_event USING brin (occurred_at) WITH (autosummarize = on);
+CREATE INDEX gateway_stats_occurred_at_idx ON gateway_stats USING brin (occurred_at) WITH (autosummarize = on);
 
 -- Seconds per state, added up: {"true": 60} + {"true": 30, "false": 5} = {"true": 90, "false": 5}.
 CREATE FUNCTION add_seconds(a jsonb, b jsonb) RETURNS jsonb

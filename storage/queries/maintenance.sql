@@ -1,8 +1,8 @@
 -- Statements of storage/refresh.py, storage/retention.py and storage/maintenance.py.
 
 -- name: allow_long_statements
--- Maintenance blocks nobody, so its statements may take longer than those of the hot path.
-SELECT set_config('statement_timeout', '10min', false)
+-- Maintenance blocks nobody, so its statements may take longer than those of the hot path, and sort in memory.
+SELECT set_config('statement_timeout', '10min', false), set_config('work_mem', '64MB', false)
 
 -- name: take_touched
 -- Only what is committed is seen and deleted; a batch that is being written leaves its rows for the next run.

@@ -3,39 +3,8 @@
 -- statements end up in views.
 
 -- name: steps
--- The step columns of all buckets in [low, high): see rollup_steps.py for the rules.
-WITH points AS ({points}), states AS ({states}),
-steps AS (
-    SELECT device_id, subject, channel, binding, observed_at, name, value, inside,
-        lag(value) OVER before AS earlier, lag(binding) OVER before AS earlier_binding
-    FROM points
-    WINDOW before AS (PARTITION BY device_id, subject, channel, name ORDER BY observed_at)
-), spans AS (
-    SELECT device_id, subject, channel, binding, name, value,
-        greatest(observed_at, {low}) AS begins,
-        least(lead(observed_at) OVER after, observed_at + {hold}, bound_until, {high}, now()) AS ends
-    FROM states
-    WINDOW after AS (PARTITION BY device_id, subject, channel, name ORDER BY observed_at)
-), amounts AS (
-    SELECT device_id, subject, channel, binding, {bucket_of_step} AS bucket, name, NULL AS state,
-        CASE WHEN value < earlier / 2 THEN value ELSE value - earlier END AS amount,
-        (value < earlier / 2)::integer AS resets
-    FROM steps
-    WHERE inside AND earlier_binding = binding
-    UNION ALL
-    SELECT s.device_id, s.subject, s.channel, s.binding, p.bucket, s.name, s.value,
-        extract(epoch FROM least(s.ends, {bucket_end}) - greatest(s.begins, p.bucket)), 0
-    FROM spans AS s
-    CROSS JOIN LATERAL (
-        SELECT g.local_start AT TIME ZONE {zone} AS bucket
-        FROM generate_series(
-            date_trunc({unit}, s.begins AT TIME ZONE {zone}),
-            date_trunc({unit}, (s.ends - interval '1 microsecond') AT TIME ZONE {zone}),
-            {step}
-        ) AS g (local_start)
-    ) AS p
-    WHERE s.begins < s.ends AND p.bucket < s.ends AND {bucket_end} > s.begins
-), sums AS (
+-- Step columns from amounts in long form: one row for each source, binding, bucket, quantity and, of states, value.
+WITH amounts AS ({amounts}), sums AS (
     SELECT device_id, subject, channel, binding, bucket, name, state,
         sum(amount) AS amount, sum(resets) AS resets
     FROM amounts
@@ -45,49 +14,68 @@ SELECT device_id, subject, channel, binding, bucket, {columns}
 FROM sums
 GROUP BY device_id, subject, channel, binding, bucket
 
--- name: counter_points
--- A counter's values in the range and, for each source that has one there, the value before.
-SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, r.observed_at,
-    {name} AS name, r.{column}::numeric AS value, true AS inside
-FROM {table} AS r
-{bound}
-WHERE r.observed_at >= {low} AND r.observed_at < {high} AND r.{column} IS NOT NULL
-UNION ALL
-SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0), r.observed_at, {name}, r.value, false
+-- name: counter_amounts
+-- How far counters went in the hours of [low, high). Only the first reading of a source in there has to look for the
+-- one before. Steps across a change of binding are left out.
+SELECT s.device_id, s.subject, s.channel, s.binding, date_trunc('hour', s.observed_at, 'UTC') AS bucket,
+    s.name, NULL::text AS state,
+    CASE WHEN s.value < s.earlier / 2 THEN s.value ELSE s.value - s.earlier END AS amount,
+    (s.value < s.earlier / 2)::integer AS resets
 FROM (
-    SELECT k.device_id, k.subject, k.channel, p.observed_at, p.value
+    SELECT w.device_id, w.subject, w.channel, w.binding, w.observed_at, w.name, w.value,
+        coalesce(w.earlier, p.value) AS earlier, coalesce(w.earlier_binding, p.binding) AS earlier_binding
     FROM (
-        SELECT DISTINCT device_id, subject, channel FROM {table}
-        WHERE observed_at >= {low} AND observed_at < {high} AND {column} IS NOT NULL
-    ) AS k
-    CROSS JOIN LATERAL (
-        SELECT e.observed_at, e.{column}::numeric AS value FROM {table} AS e
-        WHERE e.device_id = k.device_id AND e.subject = k.subject AND e.channel = k.channel
-            AND e.observed_at < {low} AND e.{column} IS NOT NULL
-        ORDER BY e.observed_at DESC
+        SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, r.observed_at, v.name, v.value,
+            lag(v.value) OVER before AS earlier, lag(coalesce(b.id, 0)) OVER before AS earlier_binding
+        FROM {table} AS r
+        {bound}
+        CROSS JOIN LATERAL (VALUES {values}) AS v (name, value)
+        WHERE r.observed_at >= {low} AND r.observed_at < {high} AND v.value IS NOT NULL
+        WINDOW before AS (PARTITION BY r.device_id, r.subject, r.channel, v.name ORDER BY r.observed_at)
+    ) AS w
+    LEFT JOIN LATERAL (
+        SELECT v.value, coalesce(b.id, 0) AS binding
+        FROM {table} AS r
+        {bound}
+        CROSS JOIN LATERAL (VALUES {values}) AS v (name, value)
+        WHERE w.earlier IS NULL
+            AND r.device_id = w.device_id AND r.subject = w.subject AND r.channel = w.channel
+            AND r.observed_at < w.observed_at AND v.name = w.name AND v.value IS NOT NULL
+        ORDER BY r.observed_at DESC
         LIMIT 1
-    ) AS p
-) AS r
-{bound}
+    ) AS p ON true
+) AS s
+WHERE s.earlier_binding = s.binding
 
--- name: state_points
--- The states, from so long before the range that every state that lasts into it is seen.
-SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, r.observed_at, v.name, v.value,
-    coalesce(b.valid_to, 'infinity') AS bound_until
-FROM {table} AS r
-{bound}
-CROSS JOIN LATERAL (VALUES {values}) AS v (name, value)
-WHERE r.observed_at >= {low} - {hold} AND r.observed_at < {high} AND v.value IS NOT NULL
+-- name: state_amounts
+-- How long states lasted in the hours of [low, high). The readings begin so long before that every state that lasts
+-- into the range is seen.
+SELECT s.device_id, s.subject, s.channel, s.binding, p.bucket, s.name, s.value AS state,
+    extract(epoch FROM least(s.ends, p.bucket + interval '1 hour') - greatest(s.begins, p.bucket)) AS amount,
+    0 AS resets
+FROM (
+    SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, v.name, v.value,
+        greatest(r.observed_at, {low}) AS begins,
+        least(lead(r.observed_at) OVER after, r.observed_at + {hold}, b.valid_to, {high}, now()) AS ends
+    FROM {table} AS r
+    {bound}
+    CROSS JOIN LATERAL (VALUES {values}) AS v (name, value)
+    WHERE r.observed_at >= {low} - {hold} AND r.observed_at < {high} AND v.value IS NOT NULL
+    WINDOW after AS (PARTITION BY r.device_id, r.subject, r.channel, v.name ORDER BY r.observed_at)
+) AS s
+CROSS JOIN LATERAL generate_series(
+    date_trunc('hour', s.begins, 'UTC'), s.ends - interval '1 microsecond', interval '1 hour'
+) AS p (bucket)
+WHERE s.begins < s.ends
 
--- name: no_points
-SELECT NULL::integer AS device_id, NULL::text AS subject, NULL::smallint AS channel, NULL::integer AS binding,
-    NULL::timestamptz AS observed_at, NULL::text AS name, NULL::numeric AS value, true AS inside
-WHERE false
-
--- name: no_states
-SELECT NULL::integer AS device_id, NULL::text AS subject, NULL::smallint AS channel, NULL::integer AS binding,
-    NULL::timestamptz AS observed_at, NULL::text AS name, NULL::text AS value, NULL::timestamptz AS bound_until
-WHERE false
+-- name: daily_amounts
+-- The same in days, from the steps of hours. Hours are whole in every day of a zone whose offset is in hours.
+SELECT h.device_id, h.subject, h.channel, h.binding, {bucket} AS bucket, v.name, e.key AS state,
+    coalesce(v.delta::numeric, e.value::numeric) AS amount, coalesce(v.resets, 0) AS resets
+FROM ({hourly}) AS h
+CROSS JOIN LATERAL (VALUES {values}) AS v (name, delta, resets, seconds)
+LEFT JOIN LATERAL jsonb_each_text(v.seconds) AS e ON true
+WHERE h.bucket >= {low} AND h.bucket < {high} AND (v.delta IS NOT NULL OR e.key IS NOT NULL)
 
 -- name: next_hours
 -- The hours in which the readings lie that follow those of [low, high): their steps begin inside.
@@ -113,10 +101,11 @@ GROUP BY r.device_id, r.subject, r.channel, {bucket}
 
 -- name: bound_parts
 -- Parts of buckets that lie in one binding or in none.
-SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, r.bucket, {columns}
+SELECT {names}, r.bucket, {columns}
 FROM {parts} AS r
 LEFT JOIN stadtfunk.asset_device AS b
     ON {same_source} AND b.valid_from <= r.bucket AND b.valid_to >= {bucket_end}
+{named}
 WHERE NOT EXISTS (
     SELECT FROM stadtfunk.asset_device AS b
     CROSS JOIN LATERAL (VALUES (b.valid_from), (b.valid_to)) AS t (changed_at)
@@ -125,22 +114,45 @@ WHERE NOT EXISTS (
 
 -- name: cut_parts
 -- Parts of the few buckets in which a device changed its asset, from the readings, one row on each side of the change.
-SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, c.bucket, {columns}
+SELECT {names}, r.bucket, {columns}
 FROM (
-    SELECT DISTINCT a.device_id, {bucket_of_change} AS bucket
-    FROM stadtfunk.asset_device AS a
-    CROSS JOIN LATERAL (VALUES (a.valid_from), (a.valid_to)) AS t (changed_at)
-    WHERE isfinite(t.changed_at) AND t.changed_at <> {bucket_of_change}
-) AS c
-JOIN {table} AS r
-    ON r.device_id = c.device_id AND r.observed_at >= c.bucket AND r.observed_at < {bucket_end}
-{bound}
-WHERE EXISTS (
-    SELECT FROM stadtfunk.asset_device AS b
-    CROSS JOIN LATERAL (VALUES (b.valid_from), (b.valid_to)) AS t (changed_at)
-    WHERE {same_source} AND t.changed_at > c.bucket AND t.changed_at < {bucket_end}
-)
-GROUP BY r.device_id, r.subject, r.channel, coalesce(b.id, 0), c.bucket
+    SELECT r.device_id, r.subject, r.channel, coalesce(b.id, 0) AS binding, c.bucket, {aggregates}
+    FROM (
+        SELECT DISTINCT a.device_id, {bucket_of_change} AS bucket
+        FROM stadtfunk.asset_device AS a
+        CROSS JOIN LATERAL (VALUES (a.valid_from), (a.valid_to)) AS t (changed_at)
+        WHERE isfinite(t.changed_at) AND t.changed_at <> {bucket_of_change}
+    ) AS c
+    JOIN {table} AS r
+        ON r.device_id = c.device_id AND r.observed_at >= c.bucket AND r.observed_at < {bucket_end_of_change}
+    {bound}
+    WHERE EXISTS (
+        SELECT FROM stadtfunk.asset_device AS b
+        CROSS JOIN LATERAL (VALUES (b.valid_from), (b.valid_to)) AS t (changed_at)
+        WHERE {same_source} AND t.changed_at > c.bucket AND t.changed_at < {bucket_end_of_change}
+    )
+    GROUP BY r.device_id, r.subject, r.channel, coalesce(b.id, 0), c.bucket
+) AS r
+{bound_by_id}
+{named}
+
+-- name: bound_steps
+SELECT {names}, r.bucket, {columns}
+FROM ({steps}) AS r
+{bound_by_id}
+{named}
+
+-- name: bound_by_id
+-- The device is said again, so that a search for an asset finds its rows through their index.
+LEFT JOIN stadtfunk.asset_device AS b ON b.id = r.binding AND b.device_id = r.device_id
+
+-- name: named
+JOIN stadtfunk.device AS d ON d.id = r.device_id
+LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+
+-- name: names
+d.dev_eui, d.name AS device_name, r.subject, r.channel,
+    a.kind AS asset_kind, a.key AS asset_key, a.name AS asset_name, a.district, a.latitude, a.longitude
 
 -- name: rollup
 -- Parts and steps of one bucket are rows of their own in the union; here they become one row.
@@ -149,28 +161,21 @@ FROM ({union}) AS u
 GROUP BY u.device_id, u.subject, u.channel, u.bucket
 
 -- name: bound_rollup
--- The same by asset, for people: a change of the device's asset inside a bucket gives two rows.
-SELECT u.bucket, d.dev_eui, d.name AS device_name, u.subject, u.channel,
-    a.kind AS asset_kind, a.key AS asset_key, a.name AS asset_name, a.district, a.latitude, a.longitude,
-    u.readings, {names}
-FROM (
-    SELECT u.device_id, u.subject, u.channel, u.binding, u.bucket, coalesce(max(u.readings), 0) AS readings, {columns}
-    FROM ({union}) AS u
-    GROUP BY u.device_id, u.subject, u.channel, u.binding, u.bucket
-) AS u
-JOIN stadtfunk.device AS d ON d.id = u.device_id
-LEFT JOIN stadtfunk.asset_device AS b ON b.id = u.binding
-LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+-- The same by asset, for people: a change of the device's asset inside a bucket gives two rows. Names are joined below
+-- the grouping, so that a search for one of them does not compute the whole city first.
+SELECT u.bucket, u.dev_eui, u.device_name, u.subject, u.channel,
+    u.asset_kind, u.asset_key, u.asset_name, u.district, u.latitude, u.longitude,
+    coalesce(max(u.readings), 0) AS readings, {columns}
+FROM ({union}) AS u
+GROUP BY u.bucket, u.dev_eui, u.device_name, u.subject, u.channel,
+    u.asset_kind, u.asset_key, u.asset_name, u.district, u.latitude, u.longitude
 
 -- name: readings
 -- Readings with the device's name and the asset that they are of.
-SELECT r.observed_at, d.dev_eui, d.name AS device_name, r.subject, r.channel, r.flags,
-    a.kind AS asset_kind, a.key AS asset_key, a.name AS asset_name, a.district, a.latitude, a.longitude,
-    {names}
+SELECT r.observed_at, {names}, r.flags, {columns}
 FROM {table} AS r
-JOIN stadtfunk.device AS d ON d.id = r.device_id
 {bound}
-LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+{named}
 
 -- name: public
 SELECT v.* FROM {view} AS v

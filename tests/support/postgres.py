@@ -21,7 +21,11 @@ from storage.migrate import migrate
 from storage.settings import DatabaseSettings
 
 TEMPLATE = "stadtfunk_template"
-DEBIAN_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+DEBIAN_PROGRAMS = max(
+    Path("/usr/lib/postgresql").glob("*/bin"),
+    key=lambda folder: int(folder.parent.name),
+    default=Path("/usr/lib/postgresql/15/bin"),
+)
 _numbers = count(1)
 Server = TypeVar("Server", bound="PostgresServer")
 
@@ -106,7 +110,7 @@ class PostgresServer(EmbeddedPostgres):
 
 
 class DebianServer(PostgresServer):
-    """Debian's PostgreSQL 15, which speaks TLS; the wheel's does not. Passwords over TLS, nothing over plain TCP.
+    """Debian's PostgreSQL (15 or later), which speaks TLS; the wheel's does not. Nothing is let in over plain TCP.
 
     Args:
         certificate, key: of the server, for 127.0.0.1.

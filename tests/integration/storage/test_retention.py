@@ -7,7 +7,7 @@ import pytest
 
 from decoders.readings import HeatMeter, TreeMoisture
 from storage.migrate import migrate
-from storage.settings import RetentionSettings
+from storage.settings import DatabaseSettings, RetentionSettings
 from tests.support.store import FOR_EVER, Store
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -96,9 +96,9 @@ def test_rollups_outlive_their_readings(store: Store, late: bool) -> None:
 VIEWS = ("heat_meter_hourly", "heat_meter_daily", "tree_moisture_hourly", "tree_moisture_daily")
 
 
-def test_rollups_of_households_have_a_retention_of_their_own(store: Store) -> None:
-    if store.timescale:
-        pytest.skip("continuous aggregates are dropped by chunk through a policy; see test_timescale.py")
+def test_rollups_of_households_have_a_retention_of_their_own(database_settings: DatabaseSettings) -> None:
+    """On TimescaleDB policies drop them by chunk: test_timescale.py."""
+    store = Store(database_settings, timescale=False)
     for age in (100 * DAY, 10 * DAY):
         store.add([HeatMeter(device="a" * 16, observed_at=NOW - age, energy=1.0)])
         store.add([TreeMoisture(device="b" * 16, observed_at=NOW - age, soil_moisture=1.0)])

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 
 from decoders.readings import KINDS, BayEvent, DeviceHealth, HeatMeter, ParkingBay, PeopleCount, Reading, TreeMoisture
+from storage.settings import DatabaseSettings
 from tests.support.store import Rows, Store
 
 DAY = datetime(2026, 6, 10, tzinfo=UTC)
@@ -146,11 +148,8 @@ def test_a_pass_with_nothing_new_computes_nothing(store: Store) -> None:
     assert set(store.maintain(DAY + 3 * HOUR + MINUTE).refreshed.values()) == {0}
 
 
-def test_a_pass_while_another_process_is_at_it_does_nothing(store: Store) -> None:
-    if store.timescale:
-        pytest.skip("PGlite has one session, so nobody else can hold the lock")
-    import psycopg
-
+def test_a_pass_while_another_process_is_at_it_does_nothing(database_settings: DatabaseSettings) -> None:
+    store = Store(database_settings, timescale=False)
     with psycopg.connect(store.settings.dsn) as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('stadtfunk:maintenance', 0))")
         assert store.maintain(DAY).skipped
