@@ -1,27 +1,58 @@
 """A TimescaleDB for tests: PGlite in a Node process of its own. One client at a time, every login is `postgres`,
 no COPY, no time limits, no background workers; everything else is TimescaleDB as it is.
+
+`STADTFUNK_TEST_TIMESCALE=<DSN of a superuser>` runs the same tests in fresh databases of a server of your own.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("timescale_server.mjs")
 STOP_SECONDS = 10
+_numbers = count(1)
 
 
 @contextmanager
 def private_timescale() -> Iterator[str]:
-    """DSN of a fresh server with the extension created; its data go with the block.
+    """DSN of a fresh database with the extension created; its data go with the block.
 
     Raises:
         RuntimeError: Node or the package is missing, with the command that installs it.
     """
+    given = os.environ.get("STADTFUNK_TEST_TIMESCALE")
+    with _database_on(given) if given else _pglite() as dsn:
+        yield dsn
+
+
+@contextmanager
+def _database_on(server: str) -> Iterator[str]:
+    name = f"stadtfunk_test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    dsn = make_conninfo(server, dbname=name)
+    try:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION timescaledb")
+            # Tests run the policies themselves, at times of their own.
+            connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
+        yield dsn
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _pglite() -> Iterator[str]:
     node = shutil.which("node")
     if node is None or not (ROOT / "node_modules" / "@unni-craftsman").exists():
         raise RuntimeError("the TimescaleDB tests need Node 20 or newer and `npm ci`")
