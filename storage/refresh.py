@@ -109,7 +109,7 @@ async def _step_hours(
     """
     until = limits.until
     hours = set(touched)
-    for span in _spans(touched):
+    for span in spans_of(touched):
         query = next_hours_query(kind, low=span.low, high=span.high, until=until)
         if query is not None and span.high < until:
             hours.update(hour for (hour,) in await (await connection.execute(query)).fetchall())
@@ -123,7 +123,7 @@ async def _step_hours(
 async def _buckets(connection: Connection, width: Width, hours: Sequence[datetime], limits: Limits) -> list[Span]:
     """The stretches of buckets to compute, each at most a day of hours or one day."""
     if width is Width.HOURLY:
-        return _spans(hours)
+        return spans_of(hours)
     values = {"zone": ZONE, "hours": list(hours), **limits._asdict()}
     cursor = await connection.execute(_QUERIES["closed_days"], values)
     return [Span(low, high) for low, high in await cursor.fetchall()]
@@ -159,7 +159,7 @@ async def _insert(connection: Connection, table: str, names: sql.Composed, query
     await connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(relation(table), names, query))
 
 
-def _spans(hours: Sequence[datetime]) -> list[Span]:
+def spans_of(hours: Sequence[datetime]) -> list[Span]:
     """Consecutive `hours`, which are sorted, as spans of at most a day."""
     spans: list[Span] = []
     for hour in hours:
