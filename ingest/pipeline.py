@@ -131,7 +131,7 @@ class Pipeline:
             except Retryable as error:
                 self._metrics.commit_failed()
                 await self._outage.after_failure(error)
-        await self._outage.spool([_spooled(delivery) for delivery in deliveries])
+        await self._outage.spool(list(map(_spooled, deliveries, records)))
         self._metrics.spooled(deliveries[0].source, len(deliveries))
         return None
 
@@ -164,9 +164,9 @@ class Pipeline:
         return task.result()
 
 
-def _spooled(delivery: Delivery) -> SpooledMessage:
+def _spooled(delivery: Delivery, record: Record) -> SpooledMessage:
     return SpooledMessage(
-        0, delivery.source, delivery.topic, delivery.payload, delivery.received_at, delivery.qos, delivery.retain
+        0, delivery.source, delivery.topic, record.message, delivery.received_at, delivery.qos, delivery.retain
     )
 
 

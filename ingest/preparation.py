@@ -13,7 +13,11 @@ from decoders.readings import DeviceHealth, whole_second
 from decoders.uplink import NOT_DECODABLE, Privacy, Uplink
 from ingest.delivery import Delivery
 from ingest.formats import Parser
+from ingest.formats.guards import MAX_PAYLOAD
 from storage.batch import DecoderKey, Outcome, Record
+
+KEPT_OF_REFUSED = MAX_PAYLOAD + 1
+"""Bytes that are kept of an oversized message: so many that another try refuses it for the same reason."""
 
 _NOT_DECODABLE = NOT_DECODABLE.value
 
@@ -38,6 +42,7 @@ class Preparation:
             event = self._parsers[delivery.source](delivery)
         except Rejected as refusal:
             record.reason, record.detail = refusal.reason, refusal.detail
+            record.message = delivery.payload[:KEPT_OF_REFUSED]
             return record
         record.event = event
         if isinstance(event, Uplink):

@@ -37,7 +37,7 @@ class Record:
     """One message as received, and what parsing and decoding made of it.
 
     Attributes:
-        message: the raw bytes as received (what `rejected` keeps).
+        message: the raw bytes as received (what `rejected` keeps); of an oversized message only the head.
         event: None when the message could not be parsed.
         outcome, readings, decoder, privacy: of an uplink, see `Outcome`.
         reason, detail: why the message also goes to `rejected`; None when it does not.
