@@ -198,10 +198,15 @@ class Service:
         """Resident memory of the process in MB."""
         return float(psutil.Process(self.pid).memory_info().rss / 1e6)
 
-    def cpu_seconds(self) -> float:
-        """CPU time that the process has used."""
-        times = psutil.Process(self.pid).cpu_times()
-        return float(times.user + times.system)
+    def forget_peak(self) -> None:
+        """Begin a new measurement of the peak of resident memory."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def peak_mb(self) -> float:
+        """Highest resident memory since `forget_peak`, in MB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+        return int(kib) * 1024 / 1e6
 
     def limit_file_size(self, size: int | None) -> None:
         """No file of the process may grow beyond `size` bytes any more (None: without limit), as on a full disk."""

@@ -5,6 +5,8 @@ unique and kept in quarantine. So broker, database and test can be compared mess
 """
 
 import asyncio
+import base64
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,11 +49,13 @@ class Traffic:
         order: the seeded randomness.
         devices: they take turns.
         poison_share: how many messages are such that nothing can be made of them.
+        first: number of the first good uplink; two traffics in one test need ranges of their own.
         first_at: network-server time of the first uplink; default is the time at which each is made.
 
     Attributes:
-        times: network-server time of each good uplink, by its number.
+        times: network-server time of each good uplink.
         poisons: reason that each poisonous message must be refused with, by its topic.
+        misfits: payload of each uplink that is stored but cannot be decoded, by its number.
     """
 
     def __init__(
@@ -60,15 +64,23 @@ class Traffic:
         *,
         devices: int = DEVICES,
         poison_share: float = POISON_SHARE,
+        first: int = 0,
         first_at: datetime | None = None,
     ) -> None:
         self.devices = devices
         self.times: list[datetime] = []
         self.poisons: dict[str, RejectReason] = {}
+        self.misfits: dict[int, bytes] = {}
         self._order = order
         self._poison_share = poison_share
+        self._first = first
         self._first_at = first_at
         self._corpus = _shuffled_for_ever(corpus(), order)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all good uplinks so far."""
+        return range(self._first, self._first + len(self.times))
 
     def take(self, count: int) -> list[Message]:
         """The next messages."""
@@ -76,14 +88,13 @@ class Traffic:
 
     def good(self) -> Message:
         """The next good uplink."""
-        number = len(self.times)
-        self.times.append(self._time_of(number))
-        return self.again(number)
+        self.times.append(self._next_time())
+        return self.again(self.numbers[-1])
 
     def again(self, number: int) -> Message:
         """Good uplink `number` as it was made."""
-        topic, payload = uplink(number, devices=self.devices, at=self.times[number])
-        return Message(good_id(number), topic, payload)
+        topic, payload = uplink(number, devices=self.devices, at=self.times[number - self._first])
+        return Message(good_id(number), topic, self.misfits.get(number, payload))
 
     def poison(self, case: Poison | None = None) -> Message:
         """A message that must be refused: `case`, or any of the corpus."""
@@ -92,11 +103,26 @@ class Traffic:
         self.poisons[topic] = found.reason
         return Message(topic, topic, found.delivery.payload)
 
-    def _time_of(self, number: int) -> datetime:
+    def misfit(
+        self, reason: RejectReason, *, data: bytes | None = None, port: int = 2, profile: str | None = None
+    ) -> Message:
+        """An uplink that is stored like a good one, but has no readings and is in quarantine for `reason`."""
+        message = self.good()
+        number = self.numbers[-1]
+        event = json.loads(message.payload)
+        event["fPort"] = port
+        event["data"] = event["data"] if data is None else base64.b64encode(data).decode()
+        event["deviceInfo"]["deviceProfileName"] = profile or event["deviceInfo"]["deviceProfileName"]
+        topic = _marked(message.topic, len(self.poisons))
+        self.poisons[topic] = reason
+        self.misfits[number] = json.dumps(event, separators=(",", ":")).encode()
+        return Message(message.id, topic, self.misfits[number])
+
+    def _next_time(self) -> datetime:
         if self._first_at is not None:
-            return self._first_at + number * SHORTEST_INTERVAL / min(self.devices, 20)
+            return self._first_at + len(self.times) * SHORTEST_INTERVAL / min(self.devices, 20)
         now = datetime.now(UTC)
-        return now if number < self.devices else max(now, self.times[number - self.devices] + SHORTEST_INTERVAL)
+        return max(now, self.times[-self.devices] + SHORTEST_INTERVAL) if len(self.times) >= self.devices else now
 
 
 def good_id(number: int) -> str:
