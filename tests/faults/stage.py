@@ -165,6 +165,14 @@ class Stage:
             await asyncio.sleep(POLL_SECONDS)
         return monotonic() - started
 
+    async def fresh(self) -> None:
+        """Liveness: one more message arrives in time."""
+        one = self.traffic.good()
+        await self.publish([one])
+        await self.until(
+            lambda: bool(self.query("SELECT 1 FROM uplink WHERE deduplication_id = %s", one.id)), FRESH_WITHIN
+        )
+
     async def settle(self, *, lost: int = 0, strangers: bool = False, within: float = DRAINED_WITHIN) -> Account:
         """The fault-free phase: drained, ready, then a fresh message arrives, and no invariant is broken.
 
@@ -174,11 +182,7 @@ class Stage:
         """
         await self.drained(lost=lost, within=within)
         await self.service.ready()
-        fresh = self.traffic.good()
-        await self.publish([fresh])
-        await self.until(
-            lambda: bool(self.query("SELECT 1 FROM uplink WHERE deduplication_id = %s", fresh.id)), FRESH_WITHIN
-        )
+        await self.fresh()
         account = await asyncio.to_thread(self.account)
         assert len(account.lost) <= lost, str(account)
         unknown = account.invented if strangers else frozenset()
