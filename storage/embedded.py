@@ -146,6 +146,9 @@ class EmbeddedPostgres:
         if pid is not None:
             os.kill(pid, mode)
             self._await_end(pid, timeout)
+        if self.socket_directory != self.data_dir:
+            with suppress(OSError):
+                self.socket_directory.rmdir()
         self._release()
 
     def kill(self) -> None:

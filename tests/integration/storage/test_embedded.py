@@ -98,6 +98,7 @@ def test_two_servers_run_beside_each_other_and_long_paths_get_a_short_socket(ser
             with psycopg.connect(other.dsn) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
             assert server.pid is not None
+        assert not other.socket_directory.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be shut out by a folder of its own")
