@@ -1,6 +1,6 @@
 """The way of one uplink: delivery → parse → decode → write in one transaction → ack.
 
-A batch is everything that has arrived. Batch n+1 is parsed while batch n commits. The ack is given after the commit,
+A batch is everything that has arrived. Later batches are parsed while one commits. The ack is given after the commit,
 or after the spool has the messages on disk; when neither is possible, nothing is acked and nothing more is read.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 
 from ingest.delivery import Delivery, Inflow
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 
 SLICE = 100
 """Messages that are parsed before the event loop has its turn: a commit in progress must not wait for a whole batch."""
+
+
+READY_BATCHES = 1
+"""Parsed batches that may wait for the writer. So nobody idles while the database forces a commit to disk."""
+
+Prepared = tuple[Sequence[Delivery], Sequence[Record]]
+Ack = Callable[[Sequence[Delivery]], None]
 
 
 class Pipeline:
@@ -58,16 +66,16 @@ class Pipeline:
         """Use other decoders and mapping from the next batch on."""
         self._preparation = preparation
 
-    async def consume(self, subscription: Inflow, *, live: bool = True) -> None:
-        """The line for one source, until it ends."""
+    async def consume(self, inflow: Inflow, *, live: bool = True) -> None:
+        """The line for one source, until it ends: one batch is parsed while one is ready and one commits."""
+        ready: asyncio.Queue[Prepared | None] = asyncio.Queue(READY_BATCHES)
         async with asyncio.TaskGroup() as tasks:
-            before: asyncio.Task[None] | None = None
-            async for deliveries in subscription.batches():
-                self._metrics.received(subscription.source, len(deliveries))
-                records = await self.prepare(deliveries)
-                if before is not None:
-                    await before
-                before = tasks.create_task(self._store_and_ack(deliveries, records, subscription.ack, live))
+            tasks.create_task(self._store_in_order(ready, inflow.ack, live=live))
+            async for deliveries in inflow.batches():
+                self._metrics.received(inflow.source, len(deliveries))
+                self._unstored[id(deliveries)] = deliveries[0].received_at
+                await ready.put((deliveries, await self.prepare(deliveries)))
+            await ready.put(None)
 
     async def submit(self, deliveries: Sequence[Delivery], *, live: bool = False) -> WriteResult | None:
         """Store deliveries that need no ack; None when they went to the spool.
@@ -80,13 +88,14 @@ class Pipeline:
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> list[Record]:
         """Parse and decode, giving way to others between slices."""
-        started = perf_counter()
-        prepare = self._preparation.prepare
+        prepare, seconds = self._preparation.prepare, 0.0
         records: list[Record] = []
         for start in range(0, len(deliveries), SLICE):
+            started = perf_counter()
             records += [prepare(delivery) for delivery in deliveries[start : start + SLICE]]
+            seconds += perf_counter() - started
             await asyncio.sleep(0)
-        self._metrics.decoded(len(records), perf_counter() - started)
+        self._metrics.decoded(len(records), seconds)
         return records
 
     async def drain(self) -> None:
@@ -108,17 +117,12 @@ class Pipeline:
                 self._metrics.commit_failed()
                 await self._outage.wait_for_database()
 
-    async def _store_and_ack(
-        self,
-        deliveries: Sequence[Delivery],
-        records: Sequence[Record],
-        ack: Callable[[Sequence[Delivery]], None],
-        live: bool,
-    ) -> None:
-        self._unstored[id(deliveries)] = deliveries[0].received_at
-        await self._outage.insist(lambda: self._store(deliveries, records, live=live))
-        del self._unstored[id(deliveries)]
-        ack(deliveries)
+    async def _store_in_order(self, ready: "asyncio.Queue[Prepared | None]", ack: Ack, *, live: bool) -> None:
+        while (prepared := await ready.get()) is not None:
+            deliveries, records = prepared
+            await self._outage.insist(partial(self._store, deliveries, records, live=live))
+            del self._unstored[id(deliveries)]
+            ack(deliveries)
 
     async def _store(
         self, deliveries: Sequence[Delivery], records: Sequence[Record], *, live: bool

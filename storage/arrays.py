@@ -115,7 +115,15 @@ def _timestamp(value: int | datetime) -> bytes:
 
 
 def _timestamps(values: Values) -> bytes:
-    return _EIGHT_BYTES([value if isinstance(value, int) else micros(value) for value in values])
+    """Integers as they are; of datetimes, those that follow each other are often one object and converted once."""
+    if type(values[0]) is int:
+        return _EIGHT_BYTES(values)
+    last, last_micros, found = None, 0, []
+    for value in values:
+        if value is not last:
+            last, last_micros = value, micros(value)
+        found.append(last_micros)
+    return _EIGHT_BYTES(found)
 
 
 _EIGHT_BYTES = _fixed(8, ">i8")

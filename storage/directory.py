@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from decoders.events import DeviceEvent, GatewayConnection, GatewayStats
 from decoders.uplink import Uplink
-from storage.arrays import encode
+from storage.arrays import encode, micros
 from storage.batch import DecoderKey, Record
 from storage.sessions import DeviceState
 from storage.statements import Queries
@@ -151,7 +151,7 @@ class Directory:
         await cursor.execute(self._queries["find_devices"], (encode("text", dev_euis),))
         rows = await cursor.fetchall()
         for dev_eui, device_id, name, profile, application, tags, *state in rows:
-            known = None if state[0] is None else DeviceState(*state)
+            known = None if state[0] is None else _state(*state)
             self.devices[dev_eui] = Device(device_id, name, profile, application, tags, known)
         return {row[0] for row in rows}
 
@@ -161,3 +161,21 @@ class Directory:
             self._queries["ensure_devices"],
             [encode("text", list(column)) for column in zip(*rows, strict=True)],
         )
+
+
+def _state(source_id: int, dev_addr: str, session_started_at: datetime, *rest: Any) -> DeviceState:  # noqa: ANN401
+    """The state in a row of `find_devices`, its network-server times as integers."""
+    first_f_cnt, last_f_cnt, session_uplinks, earlier_gaps, uplinks, duplicates, last_ns_time, *last = rest
+    return DeviceState(
+        source_id,
+        dev_addr,
+        micros(session_started_at),
+        first_f_cnt,
+        last_f_cnt,
+        session_uplinks,
+        earlier_gaps,
+        uplinks,
+        duplicates,
+        micros(last_ns_time),
+        *last,
+    )

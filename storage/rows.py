@@ -52,8 +52,8 @@ class Origin:
     decoder_id: int | None = None
 
 
-Observation = tuple[Reading, Frame | Origin]
-"""A reading and where it came from; a plain tuple, because there are several per uplink."""
+Observation = tuple[Reading, Frame | Origin, int]
+"""A reading, where it came from, and its `observed_at` as an integer; a plain tuple, since an uplink has several."""
 
 Heard = tuple[Frame, Reception, int]
 """A reception, its frame, and the time of the stored uplink, which for a late copy is not the frame's own."""
@@ -152,32 +152,21 @@ def reception_columns(found: Sequence[Heard], directory: Directory) -> Columns:
     ]
 
 
-def reading_columns(kind: type[Reading], found: Sequence[Observation], observed_at: Sequence[int]) -> Columns:
+def reading_columns(kind: type[Reading], found: Sequence[Observation]) -> Columns:
     """Columns of the kind's table, in the order of `storage.kinds.columns`."""
-    readings = [reading for reading, _ in found]
+    origins = [origin for _, origin, _ in found]
+    values = [reading.__dict__ for reading, _, _ in found]  # pydantic keeps the fields there; asking it costs twice
     return [
-        encode("integer", [origin.device_id for _, origin in found]),
-        encode("text", [reading.subject for reading in readings]),
-        encode("smallint", [reading.channel for reading in readings]),
-        encode("timestamptz", observed_at),
-        encode("smallint", [reading.flags for reading in readings]),
-        encode("timestamptz", [origin.ns_time for _, origin in found]),
-        encode("bigint", [origin.f_cnt for _, origin in found]),
-        encode("smallint", [origin.decoder_id for _, origin in found]),
-        *(encode(column.sql_type, [getattr(r, column.name) for r in readings]) for column in measured(kind)),
+        encode("integer", [origin.device_id for origin in origins]),
+        encode("text", [value["subject"] for value in values]),
+        encode("smallint", [value["channel"] for value in values]),
+        encode("timestamptz", [at for _, _, at in found]),
+        encode("smallint", [value["flags"] for value in values]),
+        encode("timestamptz", [origin.ns_time for origin in origins]),
+        encode("bigint", [origin.f_cnt for origin in origins]),
+        encode("smallint", [origin.decoder_id for origin in origins]),
+        *(encode(column.sql_type, [value[column.name] for value in values]) for column in measured(kind)),
     ]
-
-
-def observation_times(found: Sequence[Observation]) -> list[int]:
-    """`observed_at` of every reading as an integer; one uplink's readings mostly share the same time object."""
-    times = []
-    last, last_micros = None, 0
-    for reading, _ in found:
-        at = reading.observed_at
-        if at is not last:
-            last, last_micros = at, micros(at)
-        times.append(last_micros)
-    return times
 
 
 def state_columns(devices: Sequence[Device]) -> Columns:

@@ -131,7 +131,8 @@ class BatchTransaction:
         positions = [
             position
             for position, frame in enumerate(frames)
-            if (state := frame.device.state) is not None and may_be_copy(state, frame.uplink, COPY_WINDOW)
+            if (state := frame.device.state) is not None
+            and may_be_copy(state, frame.uplink, frame.ns_time, _COPY_WINDOW_MICROS)
         ]
         if not positions:
             return {}
@@ -149,21 +150,23 @@ class BatchTransaction:
     async def _store_readings(self, frames: Iterable[Frame], events: Iterable[Record]) -> None:
         by_kind: dict[type[Reading], list[Observation]] = {}
         for frame in frames:
+            known, at = None, 0
             for reading in frame.record.readings:
-                by_kind.setdefault(type(reading), []).append((reading, frame))
+                if reading.observed_at is not known:  # the readings of one uplink mostly share one time
+                    known, at = reading.observed_at, micros(reading.observed_at)
+                by_kind.setdefault(type(reading), []).append((reading, frame, at))
         for record in events:
             for reading in record.readings:
                 origin = Origin(self._directory.devices[reading.device].id, micros(record.received_at))
-                by_kind.setdefault(type(reading), []).append((reading, origin))
+                by_kind.setdefault(type(reading), []).append((reading, origin, micros(reading.observed_at)))
         for kind in sorted(by_kind, key=lambda kind: kind.kind):
             await self._insert_kind(kind, by_kind[kind])
 
     async def _insert_kind(self, kind: type[Reading], found: list[Observation]) -> None:
-        times = rows.observation_times(found)
         cursor = self._connection.cursor(binary=True)
-        await cursor.execute(insert_statement(kind), rows.reading_columns(kind, found, times))
+        await cursor.execute(insert_statement(kind), rows.reading_columns(kind, found))
         self._answers.append(partial(self._count_readings, kind.kind, cursor))
-        hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for at in times})
+        hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for _, _, at in found})
         await self._run("mark_rollups", [encode("text", [kind.kind] * len(hours)), encode("timestamptz", hours)])
 
     async def _count_readings(self, kind: str, cursor: Cursor) -> None:
@@ -188,14 +191,14 @@ class BatchTransaction:
         device, uplink = frame.device, frame.uplink
         source_id = self._directory.sources[uplink.source]
         if device.state is None:
-            device.state = first_state(uplink, source_id)
+            device.state = first_state(uplink, frame.ns_time, source_id)
         else:
-            gap = advance(device.state, uplink, source_id)
+            gap = advance(device.state, uplink, frame.ns_time, source_id)
             if gap > 0:
                 self.result.gaps += gap
             else:
                 self.result.gaps_filled -= gap
-        if device.state.last_ns_time is uplink.ns_time:
+        if device.state.last_ns_time == frame.ns_time:
             device.state.outcome = frame.record.outcome
 
     def _renamed(self, new: Iterable[Frame]) -> dict[int, Device]:
@@ -203,7 +206,7 @@ class BatchTransaction:
         renamed: dict[int, Device] = {}
         for frame in new:
             device, uplink = frame.device, frame.uplink
-            if device.shows(uplink) or device.state is None or device.state.last_ns_time is not uplink.ns_time:
+            if device.shows(uplink) or device.state is None or device.state.last_ns_time != frame.ns_time:
                 continue
             device.rename(uplink)
             renamed[device.id] = device

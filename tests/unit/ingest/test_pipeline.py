@@ -16,7 +16,7 @@ from decoders.settings import MappingSettings
 from ingest.delivery import Delivery
 from ingest.metrics import Metrics
 from ingest.outage import Outage
-from ingest.pipeline import SLICE, Pipeline
+from ingest.pipeline import READY_BATCHES, SLICE, Pipeline
 from ingest.preparation import Preparation
 from storage.batch import Record, WriteResult
 from storage.failures import Fatal, Retryable
@@ -130,16 +130,17 @@ async def test_acks_follow_the_commit_in_order(spool: Spool, mapping: DeviceMapp
     assert writer.stored == ["topic/1", "topic/2", "topic/3"]
 
 
-async def test_the_next_batch_is_taken_while_one_commits_but_no_third(spool: Spool, mapping: DeviceMapping) -> None:
+async def test_batches_are_parsed_while_one_commits_but_only_a_few(spool: Spool, mapping: DeviceMapping) -> None:
     gate = asyncio.Event()
-    subscription = PaperSubscription([delivery(1)], [delivery(2)], [delivery(3)])
+    subscription = PaperSubscription(*([delivery(number)] for number in range(1, 7)))
     line = asyncio.ensure_future(pipeline(PaperWriter(gate), spool, mapping).consume(subscription))
-    await until(lambda: subscription.taken == 2)
+    bound = READY_BATCHES + 2  # one commits, one has just been parsed
+    await until(lambda: subscription.taken == bound)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert subscription.taken == 2
+    assert subscription.taken == bound
     gate.set()
-    await until(lambda: subscription.acked == [1, 2, 3])
+    await until(lambda: subscription.acked == [1, 2, 3, 4, 5, 6])
     line.cancel()
 
 
@@ -199,12 +200,12 @@ async def test_without_database_and_spool_nothing_is_acked_or_read_and_nothing_i
 
     writer = PaperWriter(*[Retryable("gone")] * 2)
     made = pipeline(writer, Broken(), mapping)  # type: ignore[arg-type]
-    subscription = PaperSubscription([delivery(1)], [delivery(2)], [delivery(3)])
+    subscription = PaperSubscription(*([delivery(number)] for number in range(1, 7)))
     line = asyncio.ensure_future(made.consume(subscription))
     await until(lambda: not writer.plan)
     assert subscription.acked == []
-    assert subscription.taken <= 2
-    await until(lambda: subscription.acked == [1, 2, 3])
+    assert subscription.taken <= READY_BATCHES + 2
+    await until(lambda: subscription.acked == [1, 2, 3, 4, 5, 6])
     line.cancel()
 
 

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.uplink import Uplink
-from storage.sessions import DeviceState, advance, first_state, may_be_copy
+from storage import sessions
+from storage.arrays import micros
+from storage.sessions import DeviceState, first_state
 
 START = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
-WINDOW = timedelta(minutes=15)
+WINDOW = timedelta(minutes=15) // timedelta(microseconds=1)
 
 
 def uplink(f_cnt: int, *, minute: float | None = None, dev_addr: str = "01f3c2a7") -> Uplink:
@@ -20,8 +22,16 @@ def uplink(f_cnt: int, *, minute: float | None = None, dev_addr: str = "01f3c2a7
     return Uplink("city", "24e124460e210042", f_cnt, 2, b"\x01", at, at, dev_addr=dev_addr)
 
 
+def advance(state: DeviceState, one: Uplink, source_id: int) -> int:
+    return sessions.advance(state, one, micros(one.ns_time), source_id)
+
+
+def may_be_copy(state: DeviceState, one: Uplink, window: int) -> bool:
+    return sessions.may_be_copy(state, one, micros(one.ns_time), window)
+
+
 def after(*uplinks: Uplink) -> DeviceState:
-    state = first_state(uplinks[0], 1)
+    state = first_state(uplinks[0], micros(uplinks[0].ns_time), 1)
     for one in uplinks[1:]:
         advance(state, one, 1)
     return state
@@ -71,7 +81,7 @@ def test_a_late_frame_of_the_session_before_the_reset_changes_nothing() -> None:
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 3])))
 def test_last_seen_never_goes_back(order: tuple[int, ...]) -> None:
-    assert after(*(uplink(f_cnt) for f_cnt in order)).last_ns_time == START + timedelta(minutes=3)
+    assert after(*(uplink(f_cnt) for f_cnt in order)).last_ns_time == micros(START + timedelta(minutes=3))
 
 
 def test_only_frames_that_may_be_stored_are_asked_for() -> None:
