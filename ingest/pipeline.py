@@ -161,9 +161,11 @@ class Pipeline:
             await asyncio.wait({task, hurried}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             hurried.cancel()
-            if not task.done():
+            given_up = not task.done()
+            if given_up:
                 task.cancel()
-        if not task.done():
+                await asyncio.wait({task})  # its transaction must have ended before another's turn comes
+        if given_up:
             raise Retryable("given up: the program ends")
         return task.result()
 

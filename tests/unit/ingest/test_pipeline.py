@@ -290,6 +290,44 @@ async def test_in_a_hurry_a_hanging_write_is_given_up_for_the_spool(spool: Spool
     assert made.oldest_unstored is None
 
 
+async def test_a_write_that_is_given_up_ends_before_the_next_begins(mapping: DeviceMapping) -> None:
+    """Else the next batch would join a transaction that is about to be rolled back, and be acknowledged."""
+    writer = SlowToEnd()
+    made = pipeline(writer, None, mapping)  # type: ignore[arg-type]
+    impatient = asyncio.ensure_future(made.submit([delivery(1)]))
+    await until(lambda: writer.running == 1)
+    impatient.cancel()
+    second = asyncio.ensure_future(made.submit([delivery(2)]))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    begun = writer.begun
+    writer.may_end.set()
+    await until(lambda: writer.begun == 2)
+    second.cancel()
+    await asyncio.wait({impatient, second})
+    assert (begun, writer.most) == (1, 1)
+    assert impatient.cancelled()
+
+
+class SlowToEnd:
+    """A writer whose writes take their time to end when they are cancelled."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.begun = self.running = self.most = 0
+
+    async def write(self, records: Sequence[Record], *, redecode: bool = False) -> WriteResult:
+        self.begun += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.may_end.wait()
+            self.running -= 1
+        return WriteResult()
+
+
 async def test_a_webhook_learns_that_its_message_is_spooled_or_not(spool: Spool, mapping: DeviceMapping) -> None:
     assert await pipeline(PaperWriter(Retryable("gone")), spool, mapping).submit([delivery(1)]) is None
     assert spool.depth == 1
