@@ -66,6 +66,7 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> 
     Raises:
         RegistryError, MappingError, EmbeddedError, MigrationRefused, OSError: at start, nothing connected yet.
     """
+    gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with ExitStack() as resources:
         try:
@@ -195,6 +196,7 @@ class Service:
             await self._stop.wait()
             log.info("stopping")
             await self._finish(readers)
+            self._pipeline.hurry()  # what is being drained stays in the spool
             self._upkeep.abandon()
             await self._instance.release()  # before it is cancelled, for the same reason
             for task in (*links, *others):
