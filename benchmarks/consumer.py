@@ -108,6 +108,7 @@ def main() -> None:
     """Run one consumer as the argument says."""
     order = json.loads(sys.argv[1])
     settings = Settings.model_validate(order["settings"])
+    gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     consumer = null_consumer if order["null"] else service
     profile = order.get("profile")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import IntFlag, StrEnum
 from sys import float_info
 from types import MappingProxyType, NoneType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, get_args
+from typing import Annotated, ClassVar, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -80,14 +80,14 @@ class Reading(BaseModel):
         if measured:
             values.update(measured)
         plan = _PLANS.get(cls) or _plan(cls)
+        columns = plan.columns
         exact = type(subject) is str and type(channel) is int
-        given: dict[str, Any] = values
-        for name, value in given.items():
+        for name, value in values.items():
             if value is None:
                 continue
-            expected, low, high = plan.columns.get(name, _UNKNOWN)
+            expected, low, high = columns.get(name, _UNKNOWN)
             if type(value) is expected:
-                if low is None or low <= value <= high:  # NaN fails it, too
+                if low is None or low <= value <= high:  # type: ignore[operator]  # NaN fails it, too
                     continue
             else:
                 exact = False
@@ -98,9 +98,10 @@ class Reading(BaseModel):
         values["device"] = uplink.dev_eui
         values["subject"] = subject
         values["channel"] = channel
-        values["observed_at"] = whole_second(uplink.observed_at if observed_at is None else observed_at)
+        values["observed_at"] = _observed(uplink) if observed_at is None else whole_second(observed_at)
         values["flags"] = flags
-        fields = {**plan.defaults, **values}
+        fields = plan.defaults.copy()
+        fields.update(values)
         if exact and len(fields) == len(plan.defaults):
             return cls._built(fields, set(values))
         return cls.model_validate(values)
@@ -112,27 +113,36 @@ class Reading(BaseModel):
         This is the hot path (two readings per uplink); a test compares it with a validated instance.
         """
         reading = _new(cls)
-        _set(reading, "__dict__", fields)
-        _set(reading, "__pydantic_fields_set__", given)
-        _set(reading, "__pydantic_extra__", None)
-        _set(reading, "__pydantic_private__", None)
+        _set_fields(reading, fields)
+        _set_given(reading, given)
+        _set_extra(reading, None)
+        _set_private(reading, None)
         return reading
 
 
-_new, _set = object.__new__, object.__setattr__
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_recent_second = (_EPOCH, _EPOCH)
+_new = object.__new__
+_set_fields = BaseModel.__dict__["__dict__"].__set__
+_set_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def whole_second(at: datetime) -> datetime:
     """`at` rounded down to the second, so that a datalog's repeat meets the live reading's key."""
-    global _recent_second
-    given, rounded = _recent_second
-    if at is given:  # all readings of an uplink share one time
-        return rounded
-    rounded = at.replace(microsecond=0)
-    _recent_second = (at, rounded)
-    return rounded
+    return at.replace(microsecond=0)
+
+
+_recent: tuple[Uplink | None, datetime] = (None, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def _observed(uplink: Uplink) -> datetime:
+    """The uplink's best credible time to the second: one object for all of its readings."""
+    global _recent
+    known, at = _recent
+    if uplink is not known:
+        at = whole_second(uplink.observed_at)
+        _recent = (uplink, at)
+    return at
 
 
 class _Plan(NamedTuple):

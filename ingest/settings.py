@@ -166,7 +166,7 @@ class SourceSettings(_Settings):
         le=2**28,
         description="largest MQTT 5 packet that we take; the broker drops larger ones",
     )
-    max_batch: int = Field(default=4_000, ge=1, description="messages that one database transaction takes at most")
+    max_batch: int = Field(default=2_000, ge=1, description="messages that one database transaction takes at most")
 
     @field_validator("topics")
     @classmethod
