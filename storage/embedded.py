@@ -44,6 +44,8 @@ unix_socket_permissions = 0700
 max_connections = 60
 timezone = 'UTC'
 log_timezone = 'UTC'
+# Not the values of a refused row: they may be a household's.
+log_error_verbosity = terse
 # What is acknowledged must survive a crash.
 fsync = on
 full_page_writes = on
