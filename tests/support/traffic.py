@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from time import monotonic
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.messages import uplink
 from decoders.errors import RejectReason
@@ -29,8 +29,8 @@ TICK_SECONDS = 0.05
 RETRY_SECONDS = 0.05
 FLUSH_SECONDS = 60.0
 
-Login = Mapping[str, str]
-"""`username` and `password` of a publisher."""
+Login = Mapping[str, Any]
+"""`username` and `password` of a publisher, or its `tls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Sender:
     Args:
         acknowledged: ids of what the broker acknowledged are added here.
         rate: messages per second.
-        login: user name and password at the broker.
+        login: how to be let in by the broker.
     """
 
     def __init__(
