@@ -33,6 +33,8 @@ def measure_drain(made: Rig, scale: float) -> Numbers:
         runs.append((drain(made, messages, devices=5000), null))
     paho = drain(made, round(messages / 4), devices=5000, transport="paho")
     paho_null = drain(made, round(messages / 4), devices=5000, transport="paho", null=True)
+    soil = drain(made, messages, devices=5000, sensor="soil")
+    heat = drain(made, messages, devices=5000, sensor="heat")
     long = drain(made, round(500_000 * scale), devices=5000)
     return {
         "drain_rate": median(service.rate for service, _ in runs),
@@ -42,6 +44,10 @@ def measure_drain(made: Rig, scale: float) -> Numbers:
         "drain_null_cpu_us": median(null.cpu_us for _, null in runs),
         "drain_rss_mb": long.rss_mb,
         "drain_rate_500k": long.rate,
+        "drain_rate_soil": soil.rate,
+        "drain_cpu_us_soil": soil.cpu_us,
+        "drain_rate_heat": heat.rate,
+        "drain_cpu_us_heat": heat.cpu_us,
         "drain_rate_paho": paho.rate,
         "drain_cpu_us_paho": paho.cpu_us,
         "drain_null_ratio_paho": paho.rate / paho_null.rate,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import mqtt5
 
-from benchmarks.messages import APPLICATION, uplinks
+from benchmarks.messages import APPLICATION, SENSORS, uplinks
 from benchmarks.rig import Rig
 from tests.support.publisher import Publisher
 
@@ -37,15 +37,22 @@ class Drained:
 
 
 def drain(
-    rig: Rig, messages: int, *, devices: int, transport: str = "mqtt5", null: bool = False, profile: str = ""
+    rig: Rig,
+    messages: int,
+    *,
+    devices: int,
+    sensor: str = "parking",
+    transport: str = "mqtt5",
+    null: bool = False,
+    profile: str = "",
 ) -> Drained:
     """Queue `messages` for an absent consumer, then let it drain them."""
     if not null:
         rig.fresh_schema()
-    asyncio.run(queue(rig, uplinks(messages, devices=devices)))
+    asyncio.run(queue(rig, uplinks(messages, devices=devices, sensor=SENSORS[sensor])))
     report = consume(rig, messages, transport=transport, null=null, profile=profile)
     if not null:
-        check_all_stored(rig, messages)
+        check_all_stored(rig, messages, SENSORS[sensor].table)
     return Drained(messages, report["seconds"], report["cpu"], report["rss_mb"])
 
 
@@ -95,10 +102,10 @@ def settings(rig: Rig, transport: str) -> dict[str, object]:
     }
 
 
-def check_all_stored(rig: Rig, messages: int) -> None:
+def check_all_stored(rig: Rig, messages: int, readings: str) -> None:
     """A rate counts only if every message is there once, with its reading."""
     with rig.connect() as connection:
-        for table in ("uplink", "tree_moisture"):
+        for table in ("uplink", readings):
             row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
             if row is None or row[0] != messages:
                 raise AssertionError(f"{table} has {row} rows after draining {messages} messages")

@@ -22,8 +22,9 @@ from storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-SLICE = 100
-"""Messages that are parsed before the event loop has its turn: a commit in progress must not wait for a whole batch."""
+SLICE = 20
+"""Messages that are parsed before the event loop has its turn. The socket to the database holds some 200 kB, and while
+we parse nobody refills it: with slices of 100 the drain benchmark loses a third of its rate."""
 
 
 READY_BATCHES = 1
