@@ -101,7 +101,7 @@ class ChaosProxy:
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, to_server: bool) -> None:
         sent = 0
         while data := await source.read(CHUNK):
-            while self.blackhole and not target.is_closing():  # noqa: ASYNC110 - either may end it
+            while self.blackhole and not target.is_closing():
                 await asyncio.sleep(0.02)
             if self.latency:
                 await asyncio.sleep(self.latency)
