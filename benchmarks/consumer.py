@@ -7,7 +7,6 @@ first message to the last ack, CPU seconds of this process in that time, and its
 import asyncio
 import gc
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -50,8 +49,14 @@ class Stopwatch:
         return {
             "seconds": self.seconds,
             "cpu": self.cpu,
-            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "rss_mb": peak_rss_mb(),
         }
+
+
+def peak_rss_mb() -> float:
+    """Peak resident memory of this program alone: `ru_maxrss` would begin with that of the process that started it."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
 
 
 def watch(subscription: MqttSubscription, clock: Stopwatch) -> None:
