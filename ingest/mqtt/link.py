@@ -23,8 +23,11 @@ class Link(Protocol):
     session_seconds: int | None
     """For how long the broker keeps the session, where it says so."""
 
-    async def subscribe(self, filters: Sequence[str], *, qos: int) -> dict[str, str]:
+    async def subscribe(self, filters: Sequence[str], *, qos: int, retained: bool = False) -> dict[str, str]:
         """Subscribe; returns the refused filters with the broker's reason.
+
+        Args:
+            retained: ask for what the broker retains also where the session has the subscription already.
 
         Raises:
             LinkError: no answer, or the connection ended.

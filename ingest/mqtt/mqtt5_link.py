@@ -65,14 +65,15 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             self._keepalive.seconds = connack.server_keep_alive
         self.open = True
 
-    async def subscribe(self, filters: Sequence[str], *, qos: int) -> dict[str, str]:
+    async def subscribe(self, filters: Sequence[str], *, qos: int, retained: bool = False) -> dict[str, str]:
         """Subscribe; returns the refused filters with the broker's reason."""
+        handling = mqtt5.RetainHandling
         topics = [
             mqtt5.TopicFilter(
                 pattern,
                 max_qos=mqtt5.QoS(qos),
                 retain_as_published=False,
-                retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
+                retain_handling=handling.SEND_ALWAYS if retained else handling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
             )
             for pattern in filters
         ]

@@ -63,9 +63,9 @@ class PahoLink:
         self._client = client
         self._publishing = asyncio.Lock()
 
-    async def subscribe(self, filters: Sequence[str], *, qos: int) -> dict[str, str]:
+    async def subscribe(self, filters: Sequence[str], *, qos: int, retained: bool = False) -> dict[str, str]:
         """Subscribe; returns the refused filters with the broker's reason."""
-        codes = await self._answer(self._client.subscribe_to(filters, qos), "SUBSCRIBE")
+        codes = await self._answer(self._client.subscribe_to(filters, qos, retained=retained), "SUBSCRIBE")
         return {topic: str(code).lower() for topic, code in zip(filters, codes, strict=True) if code.is_failure}
 
     async def publish(self, topic: str, payload: bytes, *, qos: int) -> None:

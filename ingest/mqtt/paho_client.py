@@ -90,13 +90,12 @@ class PahoClient(aiomqtt.Client):
         accepted = self._connected.done() and not self._connected.cancelled() and self._connected.exception() is None
         return accepted and not self.ended.done()
 
-    async def subscribe_to(self, filters: Sequence[str], qos: int) -> list[ReasonCode]:
+    async def subscribe_to(self, filters: Sequence[str], qos: int, *, retained: bool) -> list[ReasonCode]:
         """The broker's reason code for each filter."""
         topics: list[tuple[str, int]] | list[tuple[str, SubscribeOptions]]
         if self._five:
-            options = SubscribeOptions(
-                qos, retainAsPublished=False, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
-            )
+            always, if_new = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE, SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+            options = SubscribeOptions(qos, retainAsPublished=False, retainHandling=always if retained else if_new)
             topics = [(topic, options) for topic in filters]
         else:
             topics = [(topic, qos) for topic in filters]

@@ -29,6 +29,9 @@ Clock = Callable[[], datetime]
 SUSPICIOUSLY_BRIEF = 3
 """After so many brief connections in a row, a second client with our id is suspected."""
 
+ASK_AGAIN_SECONDS = 15.0
+"""How often the broker is asked for its losses; with its own 10 s, one is told within half a minute."""
+
 
 def utc_now() -> datetime:
     """The wall clock."""
@@ -184,18 +187,30 @@ class MqttSubscription:
         self.state.connected = self.state.subscribed = False
 
     async def _keep_subscribed(self, link: Link) -> None:
-        """Subscribe, prove it with canaries; an error here ends the connection."""
+        """Subscribe, prove it with canaries, ask the broker what it dropped; an error here ends the connection."""
         try:
             await self._subscribe(link)
-            if self._settings.format != "thethings":
-                await link.subscribe(
-                    [BROKER_DROPPED_TOPIC], qos=0
-                )  # a refusal only means that the broker does not tell
         except LinkError as error:
             link.abort(error)
             return
-        if self._canary is not None:
-            await self._canary.run(lambda topic, payload: link.publish(topic, payload, qos=1))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ask_for_drops(link))
+            if self._canary is not None:
+                tasks.create_task(self._canary.run(lambda topic, payload: link.publish(topic, payload, qos=1)))
+
+    async def _ask_for_drops(self, link: Link) -> None:
+        """Subscribe anew to the broker's count of dropped messages, and be told it, every few seconds.
+
+        The broker publishes a change once: perhaps before we came back, or while our queue was full.
+        """
+        while self._settings.format != "thethings":
+            try:
+                # a refusal only means that the broker does not tell
+                await link.subscribe([BROKER_DROPPED_TOPIC], qos=0, retained=True)
+            except LinkError as error:
+                link.abort(error)
+                return
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _subscribe(self, link: Link) -> None:
         """Ask until every filter is granted; the granted ones deliver meanwhile."""
