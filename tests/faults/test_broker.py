@@ -1,16 +1,18 @@
 """Rows 5-8, 10, 21 and 22: the broker restarts, crashes, forgets, is away, denies, overflows, and drops QoS 0."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, time
 
 import pytest
 
+from ingest.mqtt.watch import BROKER_DROPPED_TOPIC
 from ingest.settings import DEFAULT_TOPICS
 from tests.faults.stage import Size, Stage
 from tests.integration.mqtt.test_security import DynamicSecurity
-from tests.support.mosquitto import Mosquitto
+from tests.support.mosquitto import Mosquitto, mosquitto_program
 
 pytestmark = pytest.mark.anyio
 
@@ -270,6 +272,7 @@ async def test_row_21_queue_overflow_is_counted_and_reported(stage: MakeStage) -
         await on.publish([on.traffic.good()])
         await on.drained()
         await on.queue(on.traffic.take(1000))
+        await on.until(lambda: told_dropped(on.broker) >= 800)
         await on.restart()
         started = monotonic()
         while not (await on.service.metrics())["source_lossy"]:
@@ -284,6 +287,12 @@ async def test_row_21_queue_overflow_is_counted_and_reported(stage: MakeStage) -
         assert lost == 1000 - kept >= 880
         assert metrics["source_broker_dropped_messages_total"] == lost
         assert metrics["missing_frames_total"] == lost
+
+
+def told_dropped(broker: Mosquitto) -> int:
+    """How many messages the broker says that it has dropped; it tells a change once."""
+    command = [mosquitto_program("mosquitto_sub"), "-p", str(broker.port), "-t", BROKER_DROPPED_TOPIC, "-C", "1"]
+    return int(subprocess.run([*command, "-W", "5"], capture_output=True, text=True, check=True).stdout)
 
 
 async def test_row_22_gaps_of_a_qos_0_publisher_are_counted(stage: MakeStage) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import random
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,12 @@ from itertools import cycle
 from time import monotonic
 from typing import Any, Self
 
-from benchmarks.messages import uplink
 from decoders.errors import RejectReason
 from ingest.formats import WireFormat
 from tests.events.corpus import Poison, poison
 from tests.support.publisher import Publisher
 
+APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
 POISON_SHARE = 0.02
 DEVICES = 2000
 SHORTEST_INTERVAL = timedelta(seconds=1)
@@ -149,6 +150,48 @@ def _marked(topic: str, number: int) -> str:
     place = 1 if levels[0] == "application" else 0
     levels[place] = f"poison-{number}"
     return "/".join(levels)
+
+
+def uplink(number: int, *, devices: int, at: datetime) -> tuple[str, bytes]:
+    """Topic and payload of an LSE01's uplink as ChirpStack publishes it, heard by one to three gateways."""
+    device, f_cnt = number % devices, number // devices
+    dev_eui, time = f"24e124460e{device:06x}", at.isoformat(timespec="microseconds")
+    event = {
+        "deduplicationId": good_id(number),
+        "time": time,
+        "deviceInfo": {
+            "tenantName": "Stadt Mainz",
+            "applicationId": APPLICATION,
+            "applicationName": "Stadtbaeume",
+            "deviceProfileName": "Dragino LSE01",
+            "deviceName": f"Baum {device}",
+            "devEui": dev_eui,
+            "tags": {"art": "Tilia cordata", "stadtteil": "Neustadt"},
+        },
+        "devAddr": f"01{device:06x}",
+        "adr": True,
+        "dr": 5,
+        "fCnt": f_cnt,
+        "fPort": 2,
+        "data": base64.b64encode(struct.pack(">HhHhHB", 3600, 241, 2000 + number % 2000, 1480, 346, 0x10)).decode(),
+        "rxInfo": [
+            {
+                "gatewayId": f"7276ff002e0605{(number + 7 * nth) % 22:02x}",
+                "nsTime": time,
+                "rssi": -90 - 9 * nth,
+                "snr": 7.25 - 4 * nth,
+                "channel": number % 8,
+                "location": {"latitude": 49.99906, "longitude": 8.27385, "altitude": 131.0},
+                "context": "E3OWOQ==",
+            }
+            for nth in range(1 + number % 3)
+        ],
+        "txInfo": {
+            "frequency": 868100000,
+            "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 7, "codeRate": "CR_4_5"}},
+        },
+    }
+    return f"application/{APPLICATION}/device/{dev_eui}/event/up", json.dumps(event, separators=(",", ":")).encode()
 
 
 class Sender:
