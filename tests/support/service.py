@@ -25,6 +25,11 @@ READY_SECONDS = 30.0
 END_SECONDS = 30.0
 POLL_SECONDS = 0.05
 PROGRAM = (sys.executable, "-c", "from stadtfunk.cli import main; main()")
+ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", ""),
+    "PYTHONPATH": str(Path(__file__).parents[2]),  # the program beside these tests, wherever else one is installed
+    "STADTFUNK_LANG": "en",
+}
 
 Settings = Mapping[str, object]
 
@@ -105,7 +110,7 @@ class Service:
         self.folder = folder
         self.port = free_port()
         self.file = folder / "stadtfunk.yaml"
-        self._environment = {"PATH": os.environ.get("PATH", ""), "STADTFUNK_LANG": "en", **(environment or {})}
+        self._environment = {**ENVIRONMENT, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         sections: dict[str, Settings] = {
             "database": {"dsn": dsn},
@@ -263,7 +268,7 @@ def run_command(
     return subprocess.run(
         [*PROGRAM, *arguments],
         cwd=cwd,
-        env={"PATH": os.environ.get("PATH", ""), "STADTFUNK_LANG": "en", **(environment or {})},
+        env={**ENVIRONMENT, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
