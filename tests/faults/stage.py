@@ -15,8 +15,9 @@ from tests.support import oracle
 from tests.support.mosquitto import Mosquitto
 from tests.support.oracle import Account
 from tests.support.postgres import PostgresServer
+from tests.support.sender import Login, Sender, publish
 from tests.support.service import Service
-from tests.support.traffic import Login, Message, Sender, Traffic, publish
+from tests.support.traffic import Message, Traffic
 
 DRAINED_WITHIN = 60.0
 """Seconds after the last fault in which everything acknowledged must be accounted for."""
