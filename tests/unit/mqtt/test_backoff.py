@@ -22,8 +22,20 @@ def test_a_connection_that_lasted_starts_the_row_anew() -> None:
     backoff = Backoff(uniform=longest)
     for _ in range(5):
         backoff.next()
-    assert backoff.next(lasted=9.9) == 30
     assert backoff.next(lasted=10) == 0.2
+
+
+def test_a_broker_that_restarts_again_and_again_is_found_within_seconds() -> None:
+    backoff = Backoff(uniform=longest)
+    for _ in range(5):
+        backoff.next()
+    assert {backoff.next(lasted=1.0) for _ in range(10)} == {4}
+    assert [backoff.next() for _ in range(3)] == [8, 16, 30], "while it is away, the row grows as ever"
+
+
+def test_a_session_that_is_taken_over_again_and_again_is_not_fought_for() -> None:
+    backoff = Backoff(uniform=longest)
+    assert [backoff.next(lasted=1.0, refused=True) for _ in range(5)] == [2, 4, 8, 16, 30]
 
 
 def test_a_refusal_has_no_fast_retry() -> None:
