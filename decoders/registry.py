@@ -32,7 +32,11 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A decoder and the file it came from; `file_hash` is the start of the file's SHA-256."""
+    """A decoder and the file it came from; `file_hash` is the start of the file's SHA-256.
+
+    One that is made from the configuration has the path of the file in which it is configured and the hash of its
+    definition.
+    """
 
     decoder: Decoder
     path: Path
@@ -52,14 +56,15 @@ class Registry:
     profiles: Mapping[str, Entry] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, *folders: Path) -> "Registry":
-        """Read the built-in decoders and those in `folders`.
+    def load(cls, *folders: Path, configured: Sequence[Entry] = ()) -> "Registry":
+        """Read the built-in decoders and those in `folders`; `configured` are made from the configuration.
 
         Raises:
             RegistryError: files without a decoder, files that do not import, two claims on a name or profile.
         """
         problems: list[str] = []
         found = [entry for folder in (BUILT_IN, *folders) for entry in _walk(folder, problems)]
+        found += configured
         names = _claims([(entry.decoder.name, entry) for entry in found], "name", problems)
         own = [(profile.casefold(), entry) for entry in found for profile in entry.decoder.profiles]
         profiles = _claims(own, "device profile", problems)

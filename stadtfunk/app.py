@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from decoders.mapping import DeviceMapping, MappingError
-from decoders.registry import Registry, RegistryError
+from decoders.registry import RegistryError
 from ingest.delivery import Delivery
 from ingest.formats import Parser, WireFormat, parser_for
 from ingest.metrics import Metrics
@@ -34,6 +34,7 @@ from ingest.replay import ReplayFile
 from portal.app import create_app
 from portal.health import Unavailable
 from portal.server import bind, serve
+from stadtfunk.decoding import registry
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
@@ -117,8 +118,7 @@ def preparation(settings: Settings) -> Preparation:
     Raises:
         RegistryError, MappingError: with every problem.
     """
-    registry = Registry.load(*settings.decoder_folders)
-    return Preparation(parsers(settings), DeviceMapping(settings.mapping, registry))
+    return Preparation(parsers(settings), DeviceMapping(settings.mapping, registry(settings)))
 
 
 def parsers(settings: Settings) -> Mapping[str, Parser]:

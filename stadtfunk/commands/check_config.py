@@ -42,10 +42,11 @@ def check_mapping(settings: "Settings") -> None:
     """
     from config.problems import ConfigurationError, Origin, Problem
     from decoders.mapping import DeviceMapping, MappingError
-    from decoders.registry import Registry, RegistryError
+    from decoders.registry import RegistryError
+    from stadtfunk.decoding import registry
 
     try:
-        DeviceMapping(settings.mapping, Registry.load(*settings.decoder_folders))
+        DeviceMapping(settings.mapping, registry(settings))
     except (RegistryError, MappingError) as error:
         key = "mapping" if isinstance(error, MappingError) else "decoder_folders"
         problems = [Problem(Origin("decoders"), key, "other", {"error": problem}) for problem in error.problems]

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stadtfunk.commands.options import JsonOption, console, error_console, examples
+from stadtfunk.commands.options import ConfigOption, JsonOption, console, error_console, examples, load
+from stadtfunk.commands.outcome import reported
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from decoders.decoder import Decoded, Decoder
     from decoders.errors import DecodeError
     from decoders.readings import Reading
@@ -35,13 +38,14 @@ def decode(
         str | None,
         typer.Option(metavar="ISO-TIME", help="Time of the uplinks, UTC without an offset; default: now."),
     ] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decode payloads without broker and database; with --json one object per payload and line.
 
     Exit code 1 when a payload was refused.
     """
-    chosen = _decoder(decoder)
+    chosen = _decoder(decoder, config)
     moment = datetime.now(UTC) if at is None else _moment(at)
     results = [_decoded(chosen, port, _bytes(payload), moment) for payload in payloads]
     for decoded, error in results:
@@ -128,15 +132,16 @@ def _decoded(
         return None, error
 
 
-def _decoder(name: str) -> "Decoder":
+def _decoder(name: str, config: "Path | None") -> "Decoder":
     from config.problems import nearest_name
-    from decoders.registry import Registry
+    from stadtfunk.decoding import registry
 
-    registry = Registry.load()
-    if name in registry.entries:
-        return registry.by_name(name)
-    nearest = nearest_name(name, list(registry.entries))
-    known = ", ".join(registry.entries) if nearest is None else nearest
+    with reported():
+        known_decoders = registry(load(config)).entries
+    if name in known_decoders:
+        return known_decoders[name].decoder
+    nearest = nearest_name(name, list(known_decoders))
+    known = ", ".join(known_decoders) if nearest is None else nearest
     message = text("There is no decoder {name}; known: {known}", name=name, known=known)
     error_console().print(message, markup=False, soft_wrap=True)
     raise typer.Exit(ExitCode.CONFIGURATION)

@@ -20,6 +20,8 @@ def reported() -> Iterator[None]:
     import psycopg
 
     from config.problems import ConfigurationError
+    from decoders.mapping import MappingError
+    from decoders.registry import RegistryError
     from storage.embedded import EmbeddedError
     from storage.failures import Fatal, Retryable
     from storage.refusal import MigrationRefused
@@ -28,6 +30,10 @@ def reported() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         _print_problems(error)
+        raise typer.Exit(ExitCode.CONFIGURATION) from None
+    except (RegistryError, MappingError) as error:
+        for problem in error.problems:
+            say(problem)
         raise typer.Exit(ExitCode.CONFIGURATION) from None
     except (Retryable, Fatal, EmbeddedError) as error:
         say(text("The database cannot be used: {error}", error=error))

@@ -30,7 +30,7 @@ TEST = Decoder("test_probe", 1, "test", "probe", two_probes, (TreeMoisture, Heat
 @pytest.fixture
 def decode(monkeypatch, tmp_path):
     registry = Registry({"test_probe": Entry(TEST, tmp_path, "abc")})
-    monkeypatch.setattr(Registry, "load", classmethod(lambda cls, *folders: registry))
+    monkeypatch.setattr(Registry, "load", classmethod(lambda cls, *folders, **options: registry))
     monkeypatch.setenv("STADTFUNK_LANG", "en")
 
     def decode(*payloads, decoder="test_probe", port="5", options=("--json",)):
