@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from decoders.registry import Entry, Registry
+from stadtfunk.kit import rules
 
-from . import rules
 from .cases import REGISTRY, cases
 
 ENTRIES = [REGISTRY.entries[name] for name in sorted(REGISTRY.entries)]
@@ -34,8 +34,14 @@ def test_reaches_nothing_outside(entry: Entry) -> None:
 
 
 @every_decoder
+def test_leaves_nothing_to_do(entry: Entry) -> None:
+    assert list(rules.unfinished(entry)) == []
+
+
+@every_decoder
 def test_has_vectors(entry: Entry) -> None:
     assert list(rules.enough_vectors(cases(entry.decoder.name))) == []
+    assert list(rules.complete_vectors(cases(entry.decoder.name))) == []
 
 
 @every_decoder

@@ -1,13 +1,11 @@
 """Every vector decodes to its hand-checked readings, and those agree with the vendor wherever they should."""
 
-from math import isclose
-
 import pytest
 
-from decoders.errors import DecodeError
 from decoders.readings import quantities
+from stadtfunk.kit.vectors import differences, same
 
-from .cases import REGISTRY, Case, all_cases, expected_reading, uplink
+from .cases import REGISTRY, Case, all_cases
 
 CASES = list(all_cases())
 
@@ -72,24 +70,7 @@ ROUNDED = 0.005
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_decodes_to_the_hand_checked_readings(case: Case) -> None:
-    decoder = REGISTRY.by_name(case.decoder)
-    message = uplink(case.payload, case.f_port)
-    if case.error is not None:
-        with pytest.raises(DecodeError) as refusal:
-            decoder.decode(message)
-        assert refusal.value.reason is case.error
-        return
-    assert case.readings is not None
-    expected = [expected_reading(decoder, entry) for entry in case.readings]
-    found = decoder.decode(message).readings
-    assert [type(reading) for reading in found] == [type(reading) for reading in expected]
-    for mine, right in zip(found, expected, strict=True):
-        differing = {
-            name: (getattr(mine, name), getattr(right, name))
-            for name in type(right).model_fields
-            if not same(getattr(mine, name), getattr(right, name))
-        }
-        assert not differing
+    assert list(differences(REGISTRY.by_name(case.decoder), case)) == []
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.vendor and case.readings], ids=str)
@@ -112,13 +93,6 @@ def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_w
 def test_every_vector_names_its_source(case: Case) -> None:
     assert case.source
     assert (case.readings is None) != (case.error is None)
-
-
-def same(mine: object, right: object, tolerance: float = 1e-12) -> bool:
-    """Equal, or floats that differ by rounding only."""
-    if isinstance(mine, (int, float)) and isinstance(right, (int, float)):
-        return isclose(mine, right, rel_tol=1e-9, abs_tol=tolerance)
-    return mine == right
 
 
 def vendor_values(case: Case) -> dict[str, float | None]:

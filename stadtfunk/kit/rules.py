@@ -1,22 +1,25 @@
-"""The rules of the collection: what every decoder file has to keep, whoever wrote it.
+"""The rules of the collection: what every decoder has to keep, whoever wrote it and in whatever form.
 
-Each function gives the problems it found, so that a test can show a good file and prove that a bad one is caught.
+Each function gives the problems it found, so that a test can show a good decoder and prove that a bad one is caught.
+The same functions run in the tests of this project and in `stadtfunk decoder test`.
 """
 
 import ast
+import io
 import random
+import tokenize
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
 
-from decoders.decoder import Decoder
+from decoders.decoder import MAX_READINGS, Decoder
 from decoders.errors import DecodeError, RejectReason
 from decoders.readings import Reading
 from decoders.registry import Entry
-
-from .cases import Case, uplink
+from decoders.uplink import Uplink
+from stadtfunk.kit.vectors import TODO, Case, defect, differences, uplink
 
 PURE_MODULES = {
     *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "re", "struct"),
@@ -24,9 +27,9 @@ PURE_MODULES = {
 }
 IMPURE_NAMES = {"open", "print", "input", "eval", "exec", "compile", "__import__", "globals", "vars", "setattr"}
 IMPURE_METHODS = {"now", "utcnow", "today"}
-MOST_READINGS = 64
 RANDOM_PAYLOADS = 2000
 LONGEST_PAYLOAD = 242
+LEAST_VECTORS, LEAST_REFUSED = 3, 1
 
 PLAUSIBLE_TIMES = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 SMALLINT, BIGINT = 2**15, 2**63
@@ -52,6 +55,16 @@ def documentation(entry: Entry) -> Iterator[str]:
         yield "no source"
 
 
+def unfinished(entry: Entry) -> Iterator[str]:
+    """What the author left to do, line by line."""
+    source = entry.path.read_text(encoding="utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in (tokenize.COMMENT, tokenize.STRING) and TODO in token.string:
+            for number, line in enumerate(token.string.splitlines(), start=token.start[0]):
+                if TODO in line:
+                    yield f"line {number}: {line.strip(' #')}"
+
+
 def purity_of_code(entry: Entry) -> Iterator[str]:
     """Imports and names that reach outside: files, network, clock, randomness, other rooms."""
     for node in ast.walk(_tree(entry)):
@@ -71,10 +84,29 @@ def purity_of_code(entry: Entry) -> Iterator[str]:
 
 def enough_vectors(vectors: Sequence[Case]) -> Iterator[str]:
     """At least three vectors with readings and one that is refused."""
-    if sum(case.error is None for case in vectors) < 3:
-        yield "fewer than three vectors"
-    if not any(case.error for case in vectors):
-        yield "no error vector"
+    good = sum(case.readings is not None for case in vectors)
+    refused = sum(case.error is not None for case in vectors)
+    if good < LEAST_VECTORS:
+        yield f"fewer than three vectors: {LEAST_VECTORS - good} with readings to be added"
+    if refused < LEAST_REFUSED:
+        yield "no error vector: add a payload that must be refused, with its `error`"
+
+
+def complete_vectors(vectors: Sequence[Case]) -> Iterator[str]:
+    """Every vector has an expectation and names its source."""
+    for case in vectors:
+        if case.readings is None and case.error is None:
+            yield f"{case.name}: to do: the readings that the data sheet gives for this payload"
+        if not case.source:
+            yield f"{case.name}: to do: the source (data sheet with page, or where the payload was recorded)"
+        if case.deviates and not case.note:
+            yield f"{case.name}: deviates from the vendor without a note that says why"
+
+
+def expected(decoder: Decoder, vectors: Sequence[Case]) -> Iterator[str]:
+    """Every vector gives what it expects."""
+    for case in vectors:
+        yield from (f"{case.name}: {problem}" for problem in differences(decoder, case))
 
 
 def truncations(decoder: Decoder, vectors: Sequence[Case]) -> Iterator[str]:
@@ -111,9 +143,9 @@ def one_payload(decoder: Decoder, payload: bytes, f_port: int) -> Iterator[str]:
         yield f"{where}: changed the uplink"
     if isinstance(first, str):
         if first == RejectReason.DECODER_ERROR:
-            yield f"{where}: decoder error"
+            yield f"{where}: decoder error{_defect(decoder, message)}"
         return
-    if len(first) > MOST_READINGS:
+    if len(first) > MAX_READINGS:
         yield f"{where}: {len(first)} readings"
     for reading in first:
         if type(reading) not in decoder.kinds:
@@ -139,12 +171,22 @@ def unstorable(reading: Reading) -> Iterator[str]:
             yield f"{name} has no time zone"
 
 
-def _outcome(decoder: Decoder, message: object) -> str | tuple[Reading, ...]:
+def _outcome(decoder: Decoder, message: Uplink) -> str | tuple[Reading, ...]:
     """The readings, or the reason of the refusal; any other exception fails the test by itself."""
     try:
         return decoder.decode(message).readings
     except DecodeError as refusal:
         return refusal.reason
+
+
+def _defect(decoder: Decoder, message: Uplink) -> str:
+    """What the decoder tripped over, when it does so again."""
+    try:
+        decoder.decode(message)
+    except DecodeError as refusal:
+        words = defect(refusal) or refusal.detail
+        return f" ({words})" if words else ""
+    return ""
 
 
 def _is_pure(module: str) -> bool:

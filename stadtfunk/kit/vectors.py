@@ -1,0 +1,258 @@
+"""Vectors: payloads with hand-checked readings, in a JSON file per decoder, read with every mistake told clearly.
+
+A vector file is a list of objects: `name`, `f_port`, `hex`, `source` and either `readings` or `error`; optional are
+`vendor` (the vendor's own expectation, as published), `deviates` (fields in which ours differs on purpose), `note`,
+and `silent` (bytes that mean nothing here, with the reason: `{"6-9": "tag id, personal"}`). `TODO` in the place of
+`hex`, `readings` or `source` is a vector that waits for its author.
+"""
+
+import json
+import traceback
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from math import isclose
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from decoders.decoder import Decoder
+from decoders.errors import DecodeError, RejectReason
+from decoders.readings import QualityFlag, Reading, quantities
+from decoders.registry import BUILT_IN, Entry
+from decoders.uplink import Uplink
+
+AT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+DEVICE = "70b3d57ed0000001"
+TODO = "TODO"
+
+_REPOSITORY = BUILT_IN.parents[1]
+_VOCABULARY = BUILT_IN.parent
+_EXPECTED = {"kind", "subject", "channel", "observed_at", "values", "flags"}
+_FLAGS: Mapping[str, QualityFlag] = dict(QualityFlag.__members__)
+
+
+class VectorError(Exception):
+    """A vector file that cannot be used; the text says where and why."""
+
+
+def _bytes(written: object) -> bytes:
+    if not isinstance(written, str):
+        raise ValueError("expected a text of hex digits")
+    return b"" if written == TODO else bytes.fromhex(written)
+
+
+def _offsets(span: str) -> range:
+    """`6` or `6-9` as offsets."""
+    first, _, last = span.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _span(written: str) -> str:
+    if not written.replace("-", "", 1).isdigit():
+        raise ValueError("expected an offset or a range of offsets, as in 6-9")
+    return written
+
+
+class Case(BaseModel):
+    """One vector.
+
+    Attributes:
+        readings: expected readings in order; None when `error` is expected or nothing yet.
+        vendor: what the vendor's codec or a published example says, as it is.
+        deviates: fields in which the canonical values differ from the vendor's on purpose; `note` says why.
+        silent: ranges of bytes that give no value here, each with the reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decoder: str
+    name: str
+    f_port: int = Field(ge=0, le=255)
+    payload: Annotated[bytes, BeforeValidator(_bytes, json_schema_input_type=str)] = Field(alias="hex")
+    source: str = ""
+    readings: tuple[dict[str, object], ...] | None = None
+    error: RejectReason | None = None
+    vendor: dict[str, object] | None = None
+    deviates: tuple[str, ...] = ()
+    note: str = ""
+    silent: dict[Annotated[str, AfterValidator(_span)], str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_to_do(cls, entry: object) -> object:
+        if not isinstance(entry, dict):
+            return entry
+        return {name: value for name, value in entry.items() if name == "hex" or value != TODO}
+
+    @model_validator(mode="after")
+    def _one_expectation(self) -> Self:
+        if self.readings is not None and self.error is not None:
+            raise ValueError("readings and error exclude each other")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.decoder}-{self.name}"
+
+    @property
+    def silent_bytes(self) -> frozenset[int]:
+        """Offsets that `silent` declares."""
+        return frozenset(offset for span in self.silent for offset in _offsets(span))
+
+
+def vector_file(entry: Entry) -> Path:
+    """Where a decoder's vectors lie: `<name>.vectors.json` beside its file; of built-in ones in `tests/vectors/`."""
+    beside = entry.path.with_name(f"{entry.decoder.name}.vectors.json")
+    if entry.path.parent == BUILT_IN:
+        return _REPOSITORY / "tests" / "vectors" / f"{entry.decoder.name}.json"
+    return beside
+
+
+def vectors_of(entry: Entry) -> list[Case]:
+    """The decoder's vectors; none when it has no file.
+
+    Raises:
+        VectorError: the file or a vector in it is no vector.
+    """
+    return read_vectors(vector_file(entry), entry.decoder.name)
+
+
+def read_vectors(path: Path, decoder: str) -> list[Case]:
+    """The vectors of a file; none when there is no file.
+
+    Raises:
+        VectorError: the file or a vector in it is no vector.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise VectorError(f"{path.name}: {error}") from None
+    if not isinstance(content, list):
+        raise VectorError(f"{path.name}: expected a list of vectors")
+    return [_case(decoder, entry, f"{path.name}: vector {number}") for number, entry in enumerate(content, start=1)]
+
+
+def uplink(payload: bytes, f_port: int) -> Uplink:
+    """An uplink of one fixed device at one fixed time."""
+    return Uplink(source="test", dev_eui=DEVICE, f_cnt=1, f_port=f_port, payload=payload, ns_time=AT, received_at=AT)
+
+
+def expected_reading(decoder: Decoder, entry: Mapping[str, object]) -> Reading:
+    """A vector's reading as an object, validated by pydantic.
+
+    Raises:
+        ValueError: an unknown kind, field or flag, or a value of the wrong type.
+    """
+    unknown = entry.keys() - _EXPECTED
+    if unknown:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(_EXPECTED))}")
+    kind = next((kind for kind in decoder.kinds if kind.kind == entry.get("kind")), None)
+    if kind is None:
+        raise ValueError(f"kind {entry.get('kind')!r} is none of the decoder's: {_names(decoder)}")
+    values = entry.get("values", {})
+    if not isinstance(values, dict):
+        raise ValueError("values: expected field: value")
+    fields = {
+        **dict.fromkeys(quantities(kind)),
+        **values,
+        "device": DEVICE,
+        "subject": entry.get("subject", ""),
+        "channel": entry.get("channel", 0),
+        "observed_at": entry.get("observed_at", AT.replace(microsecond=0)),
+        "flags": _flags(entry.get("flags", [])),
+    }
+    return kind.model_validate(fields)
+
+
+def differences(decoder: Decoder, case: Case) -> Iterator[str]:
+    """How what the decoder gives differs from what the vector expects."""
+    try:
+        found = decoder.decode(uplink(case.payload, case.f_port)).readings
+    except DecodeError as refusal:
+        if refusal.reason is not case.error:
+            why = defect(refusal) or refusal.detail
+            yield f"refused as {refusal.reason} ({why}), expected {_expectation(case)}"
+        return
+    if case.error is not None:
+        yield f"gives {_kinds(found)}, expected a refusal as {case.error}"
+    elif case.readings is not None:
+        yield from _differing(decoder, found, case.readings)
+
+
+def same(mine: object, right: object, tolerance: float = 1e-12) -> bool:
+    """Equal, or floats that differ by rounding only."""
+    if isinstance(mine, (int, float)) and isinstance(right, (int, float)):
+        return isclose(mine, right, rel_tol=1e-9, abs_tol=tolerance)
+    return mine == right
+
+
+def _differing(decoder: Decoder, found: tuple[Reading, ...], entries: tuple[dict[str, object], ...]) -> Iterator[str]:
+    try:
+        expected = [expected_reading(decoder, entry) for entry in entries]
+    except ValueError as error:
+        yield f"the expectation is wrong: {_one_line(error)}"
+        return
+    if [type(reading) for reading in found] != [type(reading) for reading in expected]:
+        yield f"gives {_kinds(found)}, expected {_kinds(tuple(expected))}"
+        return
+    for number, (mine, right) in enumerate(zip(found, expected, strict=True)):
+        for name in type(right).model_fields:
+            one, other = getattr(mine, name), getattr(right, name)
+            if not same(one, other):
+                yield f"reading {number} ({right.kind}): {name} is {_shown(one)}, expected {_shown(other)}"
+
+
+def _case(decoder: str, entry: object, where: str) -> Case:
+    if not isinstance(entry, dict):
+        raise VectorError(f"{where}: expected an object")
+    try:
+        return Case.model_validate({"decoder": decoder} | entry)
+    except ValidationError as error:
+        name = entry.get("name", "without a name")
+        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors()]
+        raise VectorError(f"{where} ({name}): {'; '.join(problems)}") from None
+
+
+def _flags(names: object) -> QualityFlag:
+    flags = QualityFlag(0)
+    for name in names if isinstance(names, (list, tuple)) else [names]:
+        if name not in _FLAGS:
+            raise ValueError(f"unknown flag {name}; known: {', '.join(_FLAGS)}")
+        flags |= _FLAGS[str(name)]
+    return flags
+
+
+def _expectation(case: Case) -> str:
+    return f"a refusal as {case.error}" if case.error else "readings"
+
+
+def defect(refusal: DecodeError) -> str:
+    """What a decoder tripped over, in Python's words, with the deepest line outside the reader; empty for a refusal."""
+    error = refusal.__cause__
+    if error is None:
+        return ""
+    places = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent != _VOCABULARY
+    ]
+    place = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return f"{type(error).__name__}: {_one_line(error)}{place}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _kinds(readings: tuple[Reading, ...]) -> str:
+    return ", ".join(reading.kind for reading in readings) or "no reading"
+
+
+def _names(decoder: Decoder) -> str:
+    return ", ".join(kind.kind for kind in decoder.kinds)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, QualityFlag):
+        return ", ".join(str(flag.name) for flag in value) or "no flag"
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
