@@ -4,11 +4,13 @@ A device file defines `DECODER` (or `DECODERS`) with a pure function `decode(upl
 finds it by walking `decoders/devices/`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from decoders.errors import DecodeError, Rejected, RejectReason
+from decoders.keys import KeyRing
 from decoders.reader import ByteReader
 from decoders.readings import Reading
 from decoders.uplink import Uplink
@@ -19,11 +21,45 @@ MAX_READINGS = 64
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A part of a payload that needs earlier or later uplinks; the pipeline assembles it from stored uplinks."""
+    """A part of a payload that needs earlier or later uplinks; the pipeline assembles it from stored uplinks.
+
+    Attributes:
+        key: the same for all parts of one whole, as far as one part alone can tell.
+        index: place of the part, from 0; what a part alone cannot tell is 0.
+        total: number of parts; 0 when only the others can tell.
+    """
 
     key: str
     index: int
     total: int
+
+
+class Joined(NamedTuple):
+    """Several uplinks as one, which the decoder decodes like any other.
+
+    Attributes:
+        uplink: the last part's (in order of frame counters) with the whole payload; its key is the readings' key.
+        parts: the fragments that it stands for, in order of their frame counters.
+    """
+
+    uplink: Uplink
+    parts: tuple[Uplink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """How the fragments of a decoder become whole.
+
+    Attributes:
+        join: pure; finds every complete set among uplinks of one device, which come in order of their times and may
+            hold others than fragments. Whatever the order of arrival, the same uplinks give the same sets.
+        window: longest time between the first and the last part.
+        context_ports: ports whose latest uplink before a fragment is given to `join`, too, however old it is.
+    """
+
+    join: Callable[[Sequence[Uplink]], Iterable[Joined]]
+    window: timedelta
+    context_ports: tuple[int, ...] = ()
 
 
 DecodeFunction = Callable[[Uplink, ByteReader], "Sequence[Reading] | Fragment"]
@@ -43,6 +79,14 @@ class Decoded(NamedTuple):
     fragment: Fragment | None = None
 
 
+class Assembled(NamedTuple):
+    """A complete set of fragments and what it gave: readings or a refusal."""
+
+    joined: Joined
+    decoded: Decoded | None
+    error: DecodeError | None
+
+
 @dataclass(frozen=True, slots=True)
 class Decoder:
     """One device family.
@@ -55,6 +99,8 @@ class Decoder:
         profiles: device profile names (case-insensitive) that select it without configuration.
         f_ports: ports it understands; empty = any (the function decides).
         source: data sheet or codec the layout was taken from.
+        bind: makes the function that knows the installation's keys; None for payloads that are never encrypted.
+        assembly: how fragments become whole; None when every uplink stands for itself.
     """
 
     name: str
@@ -66,6 +112,28 @@ class Decoder:
     source: str
     profiles: tuple[str, ...] = ()
     f_ports: tuple[int, ...] = ()
+    bind: Callable[[KeyRing], DecodeFunction] | None = None
+    assembly: Assembly | None = None
+
+    def bound(self, keys: KeyRing) -> "Decoder":
+        """The same decoder with the keys of an installation."""
+        return self if self.bind is None else replace(self, function=self.bind(keys))
+
+    def assemble(self, uplinks: Sequence[Uplink]) -> list[Assembled]:
+        """Every whole that the fragments among `uplinks` (of one device, in any order) make, decoded.
+
+        Fragments whose set is not complete are left out.
+        """
+        if self.assembly is None:
+            return []
+        ordered = sorted(uplinks, key=lambda uplink: (uplink.ns_time, uplink.f_cnt))
+        return [self._assembled(joined) for joined in self.assembly.join(ordered)]
+
+    def _assembled(self, joined: Joined) -> Assembled:
+        try:
+            return Assembled(joined, self.decode(joined.uplink), None)
+        except DecodeError as refusal:
+            return Assembled(joined, None, refusal)
 
     def decode(self, uplink: Uplink) -> Decoded:
         """Readings of `uplink`.

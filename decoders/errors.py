@@ -22,6 +22,8 @@ class RejectReason(StrEnum):
     UNKNOWN_PORT = "unknown_port"
     TRUNCATED = "truncated"
     INVALID_PAYLOAD = "invalid_payload"
+    KEY_MISSING = "key_missing"
+    DECRYPTION_FAILED = "decryption_failed"
     DECODER_ERROR = "decoder_error"
     # at the database
     DATABASE_REFUSED = "database_refused"
