@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from config.document import Location
 from config.settings import Settings
+from decoders.keys import KeyRing
 
 Read = Callable[[], object]
 
@@ -31,6 +32,8 @@ def secrets_of(settings: Settings) -> frozenset[str]:
     for _, read in _readers(settings):
         with suppress(OSError, ValueError):
             value = read()
+            if isinstance(value, KeyRing):
+                continue  # thousands would slow every log line down, and the ring shows none
             found.add(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
     found.add(str(conninfo_to_dict("" if settings.database.embedded else settings.database.dsn).get("password", "")))
     if settings.database.password_file is not None:
@@ -46,6 +49,7 @@ def _readers(settings: Settings) -> Iterator[tuple[Location, Read]]:
     for name, webhook in settings.http.webhooks.items():
         yield ("http", "webhooks", name, "token_file"), webhook.read_token
     yield ("heartbeat", "url_file"), settings.heartbeat.read_url
+    yield ("meter_keys_file",), settings.read_meter_keys
 
 
 def _secret_values(value: object) -> Iterator[str]:

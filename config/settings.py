@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from config.logging import LoggingSettings
+from decoders.keys import NO_KEYS, KeyRing, load_keys
 from decoders.settings import MappingSettings
 from ingest.settings import SourceSettings
 from portal.settings import HttpSettings
@@ -84,6 +85,10 @@ class Settings(BaseModel):
         default_factory=MappingSettings, description="which device is decoded by which decoder"
     )
     decoder_folders: tuple[Path, ...] = Field(default=(), description="folders with decoder files of your own")
+    meter_keys_file: Path | None = Field(
+        default=None,
+        description="file with the AES keys of encrypted meters, `meter or DevEUI: 32 hex digits` a line (mode 0600)",
+    )
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="the log")
@@ -101,6 +106,15 @@ class Settings(BaseModel):
                 f"several sources use client id {', '.join(clients)}; they would end each other's connection"
             )
         return sources
+
+    def read_meter_keys(self) -> KeyRing:
+        """The keys of encrypted meters; an empty ring when no file is configured.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: what is wrong with it, and in which line.
+        """
+        return NO_KEYS if self.meter_keys_file is None else load_keys(self.meter_keys_file)
 
     @property
     def warnings(self) -> tuple[str, ...]:

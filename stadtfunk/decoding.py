@@ -2,8 +2,11 @@
 configuration defines. The one place that puts them together, for the service and for every command.
 """
 
+from dataclasses import replace
+
 from config.settings import Settings
-from decoders.registry import Registry
+from decoders.keys import KeyRing
+from decoders.registry import Registry, RegistryError
 
 
 def registry(settings: Settings) -> Registry:
@@ -12,4 +15,18 @@ def registry(settings: Settings) -> Registry:
     Raises:
         RegistryError: with every problem.
     """
-    return Registry.load(*settings.decoder_folders)
+    return _with_keys(Registry.load(*settings.decoder_folders), _keys(settings))
+
+
+def _keys(settings: Settings) -> KeyRing:
+    try:
+        return settings.read_meter_keys()
+    except (OSError, ValueError) as error:
+        raise RegistryError([f"meter_keys_file: {error}"]) from None
+
+
+def _with_keys(registry: Registry, keys: KeyRing) -> Registry:
+    """The same decoders, those for encrypted meters with the keys."""
+    entries = {name: replace(entry, decoder=entry.decoder.bound(keys)) for name, entry in registry.entries.items()}
+    profiles = {profile: entries[entry.decoder.name] for profile, entry in registry.profiles.items()}
+    return replace(registry, entries=entries, profiles=profiles)

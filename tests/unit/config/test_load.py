@@ -203,3 +203,21 @@ def test_no_secret_is_in_any_representation(write):
     )
     settings = load_settings(file, {})
     assert "canary-" not in repr(settings) + str(settings)
+
+
+def test_a_key_file_is_read_at_start_and_says_what_is_wrong_with_it_and_no_key(write):
+    key = "ca0a17ca0a17ca0a17ca0a17ca0a17ca"
+    keys = write(f"'12345678': {key}\n12345679: {key[:-1]}\n", "keys.yaml")
+    keys.chmod(0o600)
+    file = write("meter_keys_file: keys.yaml\n")
+    [wrong] = problems(file)
+    assert f"{file}:1: meter_keys_file: line 2: a key of 32 hex digits" in wrong
+    keys.chmod(0o644)
+    [open_to_others] = problems(file)
+    assert "mode 0600" in open_to_others
+    assert "ca0a" not in wrong + open_to_others
+    keys.write_text(f"'12345678': {key}\n")
+    keys.chmod(0o600)
+    settings = load_settings(file, {})
+    assert settings.read_meter_keys().find("12345678") == bytes.fromhex(key)
+    assert "ca0a" not in repr(settings)
