@@ -52,8 +52,7 @@ class DeviceMapping:
                 if name in registry.entries:
                     named[key] = _choice(registry.entries[name], f"{level} {key}".rstrip())
                 else:
-                    known = ", ".join(sorted(registry.entries))
-                    problems.append(f"{level} {key}".rstrip() + f": no decoder {name!r}; known: {known}")
+                    problems.append(f"{level} {key}".rstrip() + f": no decoder {name!r}; {_instead(name, registry)}")
             return named
 
         self._devices = choices("device", {normal_dev_eui(key): name for key, name in settings.devices.items()})
@@ -94,6 +93,16 @@ class DeviceMapping:
         if claims:
             return claims[0]
         return self._profiles.get(uplink.device_profile.casefold(), self._default)
+
+
+def _instead(name: str, registry: Registry) -> str:
+    """What there is instead of the decoder `name`: its broken file where one is called like it, else the known ones."""
+    left_out = [str(problem) for problem in registry.problems]
+    own = [problem for problem in left_out if name in problem]
+    if own:
+        return f"left out: {'; '.join(own)}"
+    known = f"known: {', '.join(sorted(registry.entries))}"
+    return f"{known}; left out: {'; '.join(left_out)}" if left_out else known
 
 
 def _choice(entry: Entry, why: str) -> Choice:

@@ -1,25 +1,28 @@
-"""`Registry`: every decoder that is installed, found by walking `decoders/devices/`.
+"""`Registry`: every decoder of an installation: built in, configured, from private folders and from packages.
 
-A file there defines `DECODER` or `DECODERS`; nothing else has to be edited. Loading reads each file anew, so a
-reload sees changed files, and either gives a complete new `Registry` or raises with every problem at once:
-the old one stays in use.
+Nothing has to be edited to add one. A mistake in a built-in decoder or in the configuration is an error, told with all
+others at once. An outsider's mistake costs only the outsider: its file is left out, or goes on in its old version when
+there is one, and `problems` says so. Loading gives a complete new `Registry` or raises; the old one stays in use.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
-from importlib.abc import InspectLoader
-from importlib.util import decode_source, module_from_spec, spec_from_loader
 from pathlib import Path
-from types import CodeType, MappingProxyType, ModuleType
+from types import MappingProxyType
 
 from decoders.decoder import Decoder
+from decoders.discovery import Entry, Find, Finds, Origin, in_folder, in_packages
+
+__all__ = ["BUILT_IN", "Entry", "LeftOut", "Origin", "Registry", "RegistryError"]
 
 BUILT_IN = Path(__file__).with_name("devices")
 
+_OURS = (Origin.BUILT_IN, Origin.CONFIGURED)
+"""Whose mistakes are errors."""
+
 
 class RegistryError(Exception):
-    """Decoder files that cannot be used.
+    """Decoders that cannot be used.
 
     Attributes:
         problems: one line each, naming the files.
@@ -31,16 +34,23 @@ class RegistryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A decoder and the file it came from; `file_hash` is the start of the file's SHA-256.
+class LeftOut:
+    """Something of an outsider that is not used.
 
-    One that is made from the configuration has the path of the file in which it is configured and the hash of its
-    definition.
+    Attributes:
+        where: its file, or its entry point.
+        reason: what is wrong, one line.
+        kept: an old version of the file's decoders stays in use instead.
+        content_hash: tells two states of the file apart.
     """
 
-    decoder: Decoder
-    path: Path
-    file_hash: str
+    where: str
+    reason: str
+    kept: bool = False
+    content_hash: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}" + ("; its old version stays in use" if self.kept else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +60,39 @@ class Registry:
     Attributes:
         entries: by decoder name.
         profiles: the decoders' own device profile names, case-folded.
+        problems: what outsiders offered and is not used.
+        finds: every file and package, for the next load.
     """
 
     entries: Mapping[str, Entry]
     profiles: Mapping[str, Entry] = field(default_factory=dict)
+    problems: tuple[LeftOut, ...] = ()
+    finds: Finds = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, *folders: Path, configured: Sequence[Entry] = ()) -> "Registry":
-        """Read the built-in decoders and those in `folders`; `configured` are made from the configuration.
+    def load(cls, *folders: Path, configured: Sequence[Entry] = (), previous: "Registry | None" = None) -> "Registry":
+        """Read the built-in decoders, those of packages and those in `folders`.
+
+        Args:
+            configured: decoders that the configuration defines.
+            previous: the registry in use; a file that is broken now keeps the decoders that it has there.
 
         Raises:
-            RegistryError: files without a decoder, files that do not import, two claims on a name or profile.
+            RegistryError: a mistake in a built-in or configured decoder, or a folder that is not there.
         """
-        problems: list[str] = []
-        found = [entry for folder in (BUILT_IN, *folders) for entry in _walk(folder, problems)]
-        found += configured
-        names = _claims([(entry.decoder.name, entry) for entry in found], "name", problems)
-        own = [(profile.casefold(), entry) for entry in found for profile in entry.decoder.profiles]
-        profiles = _claims(own, "device profile", problems)
-        if problems:
-            raise RegistryError(problems)
-        return cls(MappingProxyType(names), MappingProxyType(profiles))
+        claims = _Claims()
+        claims.problems.extend(f"{folder}: no such folder" for folder in folders if not folder.is_dir())
+        finds = list(_everything(folders, configured, {} if previous is None else previous.finds))
+        for find in finds:
+            claims.take(find)
+        if claims.problems:
+            raise RegistryError(claims.problems)
+        return cls(
+            MappingProxyType(claims.names),
+            MappingProxyType(claims.profiles),
+            tuple(claims.left_out),
+            {find.where: find for find in finds},
+        )
 
     @property
     def decoders(self) -> tuple[Decoder, ...]:
@@ -90,68 +112,48 @@ class Registry:
         return self.entries[name].file_hash
 
 
-class _FileLoader(InspectLoader):
-    """Imports one file from bytes that were read once, so that code and hash are of the same content."""
-
-    def __init__(self, path: Path, content: bytes) -> None:
-        self._path = path
-        self._content = content
-
-    def get_source(self, fullname: str) -> str:  # noqa: ARG002  (signature of the import system)
-        return decode_source(self._content)
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_source(fullname), str(self._path))
-
-    def is_package(self, fullname: str) -> bool:  # noqa: ARG002  (signature of the import system)
-        return False
+def _everything(folders: Iterable[Path], configured: Sequence[Entry], before: Finds) -> Iterator[Find]:
+    """Every find; whoever comes first has the better claim."""
+    yield from in_folder(BUILT_IN, Origin.BUILT_IN, before)
+    for entry in configured:
+        yield Find(str(entry.path), Origin.CONFIGURED, (entry,))
+    for folder in dict.fromkeys(folders):
+        yield from in_folder(folder, Origin.FOLDER, before)
+    yield from in_packages()
 
 
-class _FileError(Exception):
-    """One file cannot be used; the text says why."""
+class _Claims:
+    """Who has which name and device profile, and what is wrong with the finds."""
 
+    def __init__(self) -> None:
+        self.names: dict[str, Entry] = {}
+        self.profiles: dict[str, Entry] = {}
+        self.problems: list[str] = []
+        self.left_out: list[LeftOut] = []
 
-def _walk(folder: Path, problems: list[str]) -> Iterator[Entry]:
-    """Entries of all files of a folder in order of their names; files with a leading underscore are no devices."""
-    if not folder.is_dir():
-        problems.append(f"{folder}: no such folder")
-    for path in sorted(folder.glob("*.py")):
-        if path.name.startswith("_"):
-            continue
-        try:
-            yield from _entries(path)
-        except _FileError as error:
-            problems.append(f"{path}: {error}")
+    def take(self, find: Find) -> None:
+        """Note the find's decoders and what is wrong with it."""
+        if find.broken:
+            self._tell(find, find.broken, kept=bool(find.entries))
+        for entry in find.entries:
+            if self._taken(find, "name", entry.decoder.name, self.names):
+                continue
+            self.names[entry.decoder.name] = entry
+            for profile in {profile.casefold() for profile in entry.decoder.profiles}:
+                if not self._taken(find, "device profile", profile, self.profiles):
+                    self.profiles[profile] = entry
 
+    def _taken(self, find: Find, what: str, key: str, claims: Mapping[str, Entry]) -> bool:
+        first = claims.get(key)
+        if first is None:
+            return False
+        winner = "the built-in one" if first.origin is Origin.BUILT_IN else "the first"
+        way_out = "give this one another name" if what == "name" else "mapping.profiles can say otherwise"
+        self._tell(find, f"{what} {key!r} is claimed by {first.path}, too; {winner} has it: {way_out}")
+        return True
 
-def _entries(path: Path) -> list[Entry]:
-    content = path.read_bytes()
-    module = _import(path, content)
-    named = getattr(module, "DECODERS", None) or (getattr(module, "DECODER", None),)
-    decoders = [decoder for decoder in named if isinstance(decoder, Decoder)]
-    if len(decoders) < len(named):
-        raise _FileError("defines neither DECODER nor DECODERS")
-    digest = sha256(content).hexdigest()[:12]
-    return [Entry(decoder, path, digest) for decoder in decoders]
-
-
-def _import(path: Path, content: bytes) -> ModuleType:
-    loader = _FileLoader(path, content)
-    spec = spec_from_loader(f"decoders.devices.{path.stem}", loader, origin=str(path))
-    assert spec is not None
-    module = module_from_spec(spec)
-    try:
-        loader.exec_module(module)
-    except Exception as error:  # an outsider's file may raise anything; it must not take the others down
-        raise _FileError(f"does not import: {type(error).__name__}: {error}") from error
-    return module
-
-
-def _claims(claims: Sequence[tuple[str, Entry]], what: str, problems: list[str]) -> dict[str, Entry]:
-    """The claims as a mapping; a second claim on the same key is a problem that names both files."""
-    taken: dict[str, Entry] = {}
-    for key, entry in claims:
-        first = taken.setdefault(key, entry)
-        if first is not entry:
-            problems.append(f"{what} {key!r} is claimed by {first.path} and by {entry.path}")
-    return taken
+    def _tell(self, find: Find, reason: str, *, kept: bool = False) -> None:
+        if find.origin in _OURS:
+            self.problems.append(f"{find.where}: {reason}")
+        else:
+            self.left_out.append(LeftOut(find.where, reason, kept, find.content_hash))
