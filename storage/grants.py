@@ -27,6 +27,8 @@ _NAMES = ("source", "decoder_version", "gateway", "device")
 _HISTORY = ("uplink", "reception", "device_event", "gateway_stats")
 _PAYLOADS = ("payload_public", "payload_household")
 _ASSETS = ("asset", "asset_device")
+_REDECODE = ("redecode_run", "redecode_part")
+_REDECODE_ARCHIVE = ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected")
 _NETWORK_VIEWS = ("v_gateway", "v_gateway_stats", "v_network_hourly", "v_rejected")
 
 CORE: tuple[Grant, ...] = (
@@ -43,6 +45,10 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT", (*_RECORDS, *_NAMES, *_ASSETS)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", (*_HISTORY, *_PAYLOADS, "device_state", "device", "rejected")),
     Grant(Role.MAINTENANCE, "UPDATE", ("uplink",)),
+    Grant(Role.MAINTENANCE, "INSERT", ("decoder_version", *_PAYLOADS)),
+    Grant(Role.MAINTENANCE, "UPDATE (resolved_at)", ("rejected",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", _REDECODE),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", _REDECODE_ARCHIVE),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched",)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", ("binding_changed",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
@@ -68,7 +74,7 @@ def kind_grants(kind: type[Reading], relations: Collection[str]) -> tuple[Grant,
     everyone = (
         Grant(Role.INGEST, "SELECT, INSERT", (name,)),
         Grant(Role.ALERTS, "SELECT", (name, *rollups, *named)),
-        Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", (name,)),
+        Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE, DELETE", (name,)),
         Grant(Role.MAINTENANCE, "SELECT", rollups),
         Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", stored),
     )

@@ -5,7 +5,7 @@ PostgreSQL, is deleted here.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +43,7 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
         Expiry("reception", "ns_time", retention.span("reception")),
         Expiry("device_event", "occurred_at", retention.span("device_event")),
         Expiry("gateway_stats", "occurred_at", retention.span("gateway_stats")),
+        *_redecode_expiries(retention),
     )
 
 
@@ -66,6 +67,14 @@ def kind_expiries(
     return (Expiry(kind.kind, "observed_at", readings_span(kind, retention)), *parts, *steps)
 
 
+def _redecode_expiries(retention: RetentionSettings) -> Iterator[Expiry]:
+    """What runs of re-decoding replaced: no longer than what it stands for, and than an undo is possible."""
+    yield Expiry("redecode_public", "observed_at", retention.span("readings"))
+    yield Expiry("redecode_household", "observed_at", retention.span("readings_household"))
+    for table in ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected"):
+        yield Expiry(table, "archived_at", retention.span("redecode"))
+
+
 async def expire(connection: Connection, expiries: Sequence[Expiry], *, now: datetime) -> dict[str, int]:
     """Delete what is too old at `now`; returns the number of rows by table, tables without any left out."""
     deleted = {}
@@ -73,7 +82,7 @@ async def expire(connection: Connection, expiries: Sequence[Expiry], *, now: dat
         if expiry.span is not None:
             count = await _expire(connection, expiry, now - expiry.span, now)
             if count:
-                deleted[expiry.table] = count
+                deleted[expiry.table] = deleted.get(expiry.table, 0) + count
     return deleted
 
 

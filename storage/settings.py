@@ -91,6 +91,7 @@ class RetentionSettings(BaseModel):
     rollups_household: int | None = Field(
         1095, ge=1, description="days that hourly and daily values of household meters are kept"
     )
+    redecode: int = Field(90, ge=1, description="days for which a re-decoding can be undone")
     compress_after: int = Field(
         7, ge=1, description="days after which TimescaleDB compresses (late data beyond cost more)"
     )

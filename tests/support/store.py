@@ -96,6 +96,8 @@ class Store:
             "rollup_touched", "rollup_watermark", "maintenance_task", "retention_run", "asset_device", "asset",
             "uplink", "reception", "payload_public", "payload_household", "device_event", "gateway_stats", "rejected",
             "device_state", "device", "gateway", "source",
+            "redecode_run", "redecode_part", "redecode_public", "redecode_household", "redecode_uplink",
+            "redecode_rejected",
         ]  # fmt: skip
         stored = self.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'stadtfunk'::regnamespace"
