@@ -218,6 +218,61 @@ class TreeMoisture(Reading):
     air_temperature: Annotated[
         float | None, Quantity("Cel", "temperature of an external probe", "Außenfühler", low=-55, high=125)
     ] = None
+    air_humidity: Annotated[
+        float | None, Quantity("%", "relative humidity of the air", "Luftfeuchte", low=0, high=100)
+    ] = None
+    moisture_by_mass: Annotated[
+        float | None, Quantity("%{mass}", "gravimetric water content of the soil", "Massenfeuchte", low=0, high=200)
+    ] = None
+    moisture_index: Annotated[
+        float | None,
+        Quantity("1", "moisture on the probe's own scale, not calibrated to a soil", "Feuchteindex", low=-10, high=200),
+    ] = None
+    resistance: Annotated[
+        float | None,
+        Quantity("kOhm", "resistance that the tension was computed from", "Widerstand", low=0, high=100_000),
+    ] = None
+    reported_tension: Annotated[
+        float | None,
+        Quantity(
+            "kPa",
+            "tension as the device says, where ours is corrected for temperature",
+            "Saugspannung laut Gerät",
+            low=0,
+            high=100_000,
+        ),
+    ] = None
+
+
+class TreeCrown(Reading):
+    """A sensor in the crown or trunk that measures how well the tree itself is supplied; channel 0 = the lowest."""
+
+    kind = "tree_crown"
+    title = "Baumkrone"
+
+    stress_index: Annotated[
+        float | None,
+        Quantity(
+            "%",
+            "supply of the tree as the maker rates it: 100 is well supplied, below 70 water, below 50 urgent",
+            "Versorgungsindex",
+            low=0,
+            high=100,
+        ),
+    ] = None
+    resistance: Annotated[
+        float | None,
+        Quantity("kOhm", "electrical resistance of the sapwood", "Holzwiderstand", low=0, high=100_000),
+    ] = None
+    crown_temperature: Annotated[
+        float | None, Quantity("Cel", "temperature at the sensor", "Kronentemperatur", low=-55, high=85)
+    ] = None
+    air_humidity: Annotated[
+        float | None, Quantity("%", "relative humidity of the air in the crown", "Luftfeuchte", low=0, high=100)
+    ] = None
+    light: Annotated[
+        float | None, Quantity("%", "light at the sensor, of its full scale", "Licht", low=0, high=100)
+    ] = None
 
 
 class HeatMeter(Reading):
@@ -278,7 +333,10 @@ class HeatMeter(Reading):
 
 
 class ParkingBay(Reading):
-    """One parking bay: occupied or not, and why the sensor spoke."""
+    """One parking bay, or the way to several: occupied or not, and why the sensor spoke.
+
+    `occupied` is None where the sensor said something without having looked: after a start, or with a fault.
+    """
 
     kind = "parking_bay"
     title = "Stellplatz"
@@ -293,10 +351,23 @@ class ParkingBay(Reading):
             "min", "how long the previous state lasted, as the sensor says", "Dauer zuvor", low=0, high=10_000_000
         ),
     ] = None
+    blocked: Annotated[
+        bool | None,
+        Quantity(
+            "", "something lies on the sensor: snow, leaves, water; its state is doubtful", "Verdeckt", Nature.STATE
+        ),
+    ] = None
+    vehicles: Annotated[
+        int | None, Quantity("{vehicle}", "vehicles counted since start", "Fahrzeuge", Nature.COUNTER, low=0)
+    ] = None
 
 
 class PeopleCount(Reading):
-    """People who passed a counting line since the last reading or since start (counters)."""
+    """People who passed a counting line, since start (counters) and in the reporting period, or are in an area now.
+
+    `channel` is the line or area of the device. A fault leaves a total as it is, for it only stands still; what it says
+    about now becomes None.
+    """
 
     kind = "people_count"
     title = "Personenzählung"
@@ -316,6 +387,17 @@ class PeopleCount(Reading):
         int | None, Quantity("{person}", "people in direction B in the reporting period", "Austritte je Periode", low=0)
     ] = None
     present: Annotated[int | None, Quantity("{person}", "people in the area now", "Anwesende", low=0)] = None
+    present_peak: Annotated[
+        int | None,
+        Quantity("{person}", "most people in the area at once in the reporting period", "Höchststand", low=0),
+    ] = None
+    occupied: Annotated[bool | None, Quantity("", "somebody is in the area", "Belegt", Nature.STATE)] = None
+    dwell_average: Annotated[
+        float | None, Quantity("s", "how long people stay in the area on average", "Verweildauer", low=0, high=1e6)
+    ] = None
+    dwell_longest: Annotated[
+        float | None, Quantity("s", "longest stay in the area", "Längste Verweildauer", low=0, high=1e6)
+    ] = None
 
 
 class DeviceHealth(Reading):
@@ -328,6 +410,9 @@ class DeviceHealth(Reading):
         None
     )
     battery_level: Annotated[float | None, Quantity("%", "battery level", "Batteriestand", low=0, high=100)] = None
+    battery_low: Annotated[
+        bool | None, Quantity("", "the device asks for a new battery", "Batterie schwach", Nature.STATE)
+    ] = None
     external_power: Annotated[
         bool | None, Quantity("", "the device runs on external power", "Netzbetrieb", Nature.STATE)
     ] = None
@@ -342,4 +427,4 @@ class DeviceHealth(Reading):
     reset_cause: Annotated[str | None, Quantity("", "why the device restarted", "Neustartgrund", Nature.STATE)] = None
 
 
-KINDS: tuple[type[Reading], ...] = (TreeMoisture, HeatMeter, ParkingBay, PeopleCount, DeviceHealth)
+KINDS: tuple[type[Reading], ...] = (TreeMoisture, TreeCrown, HeatMeter, ParkingBay, PeopleCount, DeviceHealth)
