@@ -245,7 +245,10 @@ class TreeMoisture(Reading):
 
 
 class TreeCrown(Reading):
-    """A sensor in the crown or trunk that measures how well the tree itself is supplied; channel 0 = the lowest."""
+    """A sensor in the crown: how well the tree itself is supplied with water.
+
+    The index is a quantity of its own and has no conversion to a soil's tension or moisture.
+    """
 
     kind = "tree_crown"
     title = "Baumkrone"
@@ -254,8 +257,8 @@ class TreeCrown(Reading):
         float | None,
         Quantity(
             "%",
-            "supply of the tree as the maker rates it: 100 is well supplied, below 70 water, below 50 urgent",
-            "Versorgungsindex",
+            "how well the tree is supplied with water, as the maker rates it: 100 is best",
+            "Stressindex",
             low=0,
             high=100,
         ),
