@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, try_lock, unlock
 from storage.refresh import BEGINNING, refresh_kind, touch_changed_bindings
-from storage.retention import core_expiries, expire, kind_expiries, readings_span
+from storage.retention import core_expiries, expire, kind_expiries, readings_span, redecode_expiries
 from storage.rollups import parts_of
 from storage.settings import RetentionSettings
 from storage.statements import load
@@ -52,7 +52,8 @@ async def run_maintenance(
         timescale = await uses_timescale(connection)
         retention_is_due = await _is_due(connection, "retention", now)
         if retention_is_due:
-            deleted |= await expire(connection, core_expiries(retention), now=now)
+            expiries = (*core_expiries(retention), *redecode_expiries(retention))
+            deleted |= await expire(connection, expiries, now=now)
         await touch_changed_bindings(connection, kinds)
         for kind in kinds:
             stored = () if timescale else await parts_of(connection, kind)

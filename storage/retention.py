@@ -5,7 +5,7 @@ PostgreSQL, is deleted here.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,7 +43,6 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
         Expiry("reception", "ns_time", retention.span("reception")),
         Expiry("device_event", "occurred_at", retention.span("device_event")),
         Expiry("gateway_stats", "occurred_at", retention.span("gateway_stats")),
-        *_redecode_expiries(retention),
     )
 
 
@@ -67,12 +66,14 @@ def kind_expiries(
     return (Expiry(kind.kind, "observed_at", readings_span(kind, retention)), *parts, *steps)
 
 
-def _redecode_expiries(retention: RetentionSettings) -> Iterator[Expiry]:
-    """What runs of re-decoding replaced: no longer than what it stands for, and than an undo is possible."""
-    yield Expiry("redecode_public", "observed_at", retention.span("readings"))
-    yield Expiry("redecode_household", "observed_at", retention.span("readings_household"))
-    for table in ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected"):
-        yield Expiry(table, "archived_at", retention.span("redecode"))
+def redecode_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
+    """What runs of re-decoding replaced: kept as long as what it stands for, and as an undo is possible."""
+    archives = ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected")
+    return (
+        Expiry("redecode_public", "observed_at", retention.span("readings")),
+        Expiry("redecode_household", "observed_at", retention.span("readings_household")),
+        *(Expiry(table, "archived_at", retention.span("redecode")) for table in archives),
+    )
 
 
 async def expire(connection: Connection, expiries: Sequence[Expiry], *, now: datetime) -> dict[str, int]:
