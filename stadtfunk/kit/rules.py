@@ -84,7 +84,7 @@ def purity_of_code(entry: Entry) -> Iterator[str]:
 
 def enough_vectors(vectors: Sequence[Case]) -> Iterator[str]:
     """At least three vectors with readings and one that is refused."""
-    good = sum(case.readings is not None for case in vectors)
+    good = sum(case.error is None for case in vectors)
     refused = sum(case.error is not None for case in vectors)
     if good < LEAST_VECTORS:
         yield f"fewer than three vectors: {LEAST_VECTORS - good} with readings to be added"

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from decoders.decoder import Decoder
 from decoders.errors import DecodeError, RejectReason
 from decoders.readings import QualityFlag, Reading, quantities
-from decoders.registry import BUILT_IN, Entry
+from decoders.registry import BUILT_IN, Entry, Origin
 from decoders.uplink import Uplink
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -102,10 +102,9 @@ class Case(BaseModel):
 
 def vector_file(entry: Entry) -> Path:
     """Where a decoder's vectors lie: `<name>.vectors.json` beside its file; of built-in ones in `tests/vectors/`."""
-    beside = entry.path.with_name(f"{entry.decoder.name}.vectors.json")
-    if entry.path.parent == BUILT_IN:
+    if entry.origin is Origin.BUILT_IN:
         return _REPOSITORY / "tests" / "vectors" / f"{entry.decoder.name}.json"
-    return beside
+    return entry.path.with_name(f"{entry.decoder.name}.vectors.json")
 
 
 def vectors_of(entry: Entry) -> list[Case]:
