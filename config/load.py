@@ -40,7 +40,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     ]
     if problems:
         raise ConfigurationError(problems)
-    return settings
+    return settings if path is None else settings.read_from(path.absolute())
 
 
 def load_model(model: type[ModelT], path: Path | None, environment: Mapping[str, str]) -> ModelT:

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from config.logging import LoggingSettings
 from decoders.keys import NO_KEYS, KeyRing, load_keys
@@ -89,10 +98,16 @@ class Settings(BaseModel):
         default=None,
         description="file with the AES keys of encrypted meters, `meter or DevEUI: 32 hex digits` a line (mode 0600)",
     )
+    watch: bool = Field(
+        default=True,
+        description="take over changed decoders, tables and codecs when their files change; false: on SIGHUP only",
+    )
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="the log")
     city: Path | None = Field(default=None, description="city file with trees, bays, meters and gateways")
+
+    _file: Path | None = PrivateAttr(default=None)
 
     @field_validator("sources")
     @classmethod
@@ -106,6 +121,17 @@ class Settings(BaseModel):
                 f"several sources use client id {', '.join(clients)}; they would end each other's connection"
             )
         return sources
+
+    @property
+    def file(self) -> Path | None:
+        """The configuration file that the settings were read from."""
+        return self._file
+
+    def read_from(self, file: Path) -> Self:
+        """The same settings, knowing their file."""
+        settings = self.model_copy()
+        settings._file = file
+        return settings
 
     def read_meter_keys(self) -> KeyRing:
         """The keys of encrypted meters; an empty ring when no file is configured.

@@ -60,6 +60,9 @@ class Metrics:
         )
         self._drained = self._counter("drained_messages", "Messages moved from the spool to the database.")
         self._retries = self._counter("commit_retries", "Attempts to write a batch that failed and are repeated.")
+        self._reloads = self._counter(
+            "decoder_reloads", "Times that changed decoders, tables, codecs or mapping were taken over.", "outcome"
+        )
 
         self.decode_seconds = self._histogram(
             "decode_seconds", "Time to parse and decode one message.", _DECODE_BUCKETS
@@ -83,10 +86,15 @@ class Metrics:
             "unstored_oldest_seconds",
             "Age of the oldest message that is not in the database yet; 0 when there is none.",
         )
+        self._files_broken = self._gauge(
+            "decoder_files_broken", "Private decoder files and packages that are left out or go on in an old version."
+        )
         build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
         build.labels(version, platform.python_version()).set(1)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        for outcome in ("ok", "failed"):
+            self._reloads.labels(outcome)
         for kind in KINDS:
             self._readings.labels(kind.kind)
         self._per_source = (
@@ -195,6 +203,14 @@ class Metrics:
     def database_up(self, up: bool) -> None:
         """The database takes batches, or does not."""
         self._database_up.set(up)
+
+    def reloaded(self, *, ok: bool) -> None:
+        """Changed decoders were taken over, or some or all of the old ones stayed."""
+        self._reloads.labels("ok" if ok else "failed").inc()
+
+    def decoder_files_broken(self, files: int) -> None:
+        """So many files or packages of outsiders are broken."""
+        self._files_broken.set(files)
 
     async def watch_event_loop(self) -> None:
         """Measure the event loop's lag until cancelled."""

@@ -20,8 +20,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
-from decoders.mapping import DeviceMapping, MappingError
-from decoders.registry import RegistryError
+from decoders.mapping import DeviceMapping
 from ingest.delivery import Delivery
 from ingest.formats import Parser, WireFormat, parser_for
 from ingest.metrics import Metrics
@@ -34,12 +33,13 @@ from ingest.replay import ReplayFile
 from portal.app import create_app
 from portal.health import Unavailable
 from portal.server import bind, serve
-from stadtfunk.decoding import registry
+from stadtfunk.decoding import log_left_out, registry
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
 from stadtfunk.readiness import Readiness
 from stadtfunk.upkeep import Upkeep
+from stadtfunk.watching import Renewal
 from storage.batch import WriteResult
 from storage.database import Connection, Role, connect
 from storage.failures import Fatal
@@ -62,7 +62,7 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> 
     """Run the service until SIGTERM or Ctrl-C.
 
     Args:
-        reread: gives the settings anew on SIGHUP.
+        reread: gives the settings anew, on SIGHUP and when their file has changed.
 
     Raises:
         RegistryError, MappingError, EmbeddedError, MigrationRefused, OSError: at start, nothing connected yet.
@@ -118,7 +118,9 @@ def preparation(settings: Settings) -> Preparation:
     Raises:
         RegistryError, MappingError: with every problem.
     """
-    return Preparation(parsers(settings), DeviceMapping(settings.mapping, registry(settings)))
+    decoders = registry(settings)
+    log_left_out(decoders.problems)
+    return Preparation(parsers(settings), DeviceMapping(settings.mapping, decoders))
 
 
 def parsers(settings: Settings) -> Mapping[str, Parser]:
@@ -133,17 +135,19 @@ class Service:
 
     Args:
         spool: open and locked; the caller closes it.
-        reread: gives the settings anew on SIGHUP.
+        reread: gives the settings anew, on SIGHUP and when their file has changed.
     """
 
     def __init__(self, settings: Settings, spool: Spool, *, reread: Callable[[], Settings] | None = None) -> None:
         self._settings = settings
-        self._reread = reread
         self._stop = asyncio.Event()
         self._metrics = Metrics(CollectorRegistry(), version=version("stadtfunk"))
         self._writer = Writer(self._connector(Role.INGEST), deadline=settings.database.timeouts.outer)
         self._outage = Outage(spool)
-        self._pipeline = Pipeline(preparation(settings), self._writer, self._outage, self._metrics)
+        self._renewal = Renewal(settings, self._metrics, use=self._renew, reread=reread)
+        self._pipeline = Pipeline(
+            Preparation(parsers(settings), self._renewal.mapping), self._writer, self._outage, self._metrics
+        )
         self.subscriptions = [subscribe(source) for source in settings.sources]
         self._instance = Instance(
             [f"source {source.client_id} at {source.host}:{source.port}" for source in settings.sources],
@@ -211,6 +215,7 @@ class Service:
             serve(self._app, self._listener),
             beat(self._settings.heartbeat, self._readiness),
             self._upkeep.run(),
+            self._renewal.run(),
         ]
 
     async def _finish(self, readers: list[asyncio.Task[None]]) -> None:
@@ -233,21 +238,11 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._renewal.ask)
 
-    def _reload(self) -> None:
-        """New decoders and mapping from the next batch on; on any error the old ones stay."""
-        from config.problems import ConfigurationError
-
-        try:
-            settings = self._settings if self._reread is None else self._reread()
-            self._pipeline.reload(preparation(settings))
-        except (ConfigurationError, RegistryError, MappingError) as error:
-            log.error("reload_failed reason=%r", str(error))
-        except KeyError as error:
-            log.error("reload_failed reason=%r", f"source {error} cannot be added without a restart")
-        else:
-            log.info("reloaded")
+    def _renew(self, mapping: DeviceMapping) -> None:
+        """Other decoders from the next batch on. The sources are those of the start."""
+        self._pipeline.reload(Preparation(parsers(self._settings), mapping))
 
     def _watch(self, spool: Spool) -> None:
         self._metrics.watch_links(lambda: {one.source: one.state for one in self.subscriptions})

@@ -2,20 +2,43 @@
 configuration defines. The one place that puts them together, for the service and for every command.
 """
 
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from config.settings import Settings
 from decoders.keys import KeyRing
-from decoders.registry import Registry, RegistryError
+from decoders.registry import LeftOut, Registry, RegistryError
+
+log = logging.getLogger(__name__)
 
 
-def registry(settings: Settings) -> Registry:
+def registry(settings: Settings, *, previous: Registry | None = None) -> Registry:
     """Every decoder that `settings` make available.
+
+    Args:
+        previous: the registry in use; a private file that is broken now keeps the decoders that it has there.
 
     Raises:
         RegistryError: with every problem.
     """
-    return _with_keys(Registry.load(*settings.decoder_folders), _keys(settings))
+    return _with_keys(Registry.load(*settings.decoder_folders, previous=previous), _keys(settings))
+
+
+def sources(settings: Settings) -> Iterator[Path]:
+    """The files that the decoders come from and that may change while the service runs."""
+    for file in (settings.file, settings.meter_keys_file):
+        if file is not None:
+            yield file
+    for folder in settings.decoder_folders:
+        yield from sorted(folder.glob("*.py"))
+
+
+def log_left_out(problems: Iterable[LeftOut]) -> None:
+    """What outsiders offered and is not used, a line each."""
+    for problem in problems:
+        log.warning("decoder_left_out file=%r reason=%r old_kept=%s", problem.where, problem.reason, problem.kept)
 
 
 def _keys(settings: Settings) -> KeyRing:

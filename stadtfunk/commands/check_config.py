@@ -23,19 +23,19 @@ def check_config(
 
     with reported():
         settings = load_settings(config_file(config))
-        check_mapping(settings)
+        left_out = check_mapping(settings)
     out = console()
     if show:
         out.print(effective(settings), markup=False, end="")
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *left_out):
         out.print(text("Warning: {warning}", warning=warning), markup=False, soft_wrap=True)
     if not settings.sources and not settings.http.webhooks:
         out.print(text("Warning: there is no source and no webhook, nothing will arrive."), soft_wrap=True)
     out.print(text("The configuration is fine."))
 
 
-def check_mapping(settings: "Settings") -> None:
-    """Decoder files and the mapping to them.
+def check_mapping(settings: "Settings") -> tuple[str, ...]:
+    """Decoders and the mapping to them; gives what is left out of private folders and packages, a line each.
 
     Raises:
         ConfigurationError: decoders that do not load, names that no decoder has.
@@ -46,11 +46,13 @@ def check_mapping(settings: "Settings") -> None:
     from stadtfunk.decoding import registry
 
     try:
-        DeviceMapping(settings.mapping, registry(settings))
+        decoders = registry(settings)
+        DeviceMapping(settings.mapping, decoders)
     except (RegistryError, MappingError) as error:
         key = "mapping" if isinstance(error, MappingError) else "decoder_folders"
         problems = [Problem(Origin("decoders"), key, "other", {"error": problem}) for problem in error.problems]
         raise ConfigurationError(problems) from None
+    return tuple(text("decoder left out: {problem}", problem=problem) for problem in decoders.problems)
 
 
 def effective(settings: "Settings") -> str:

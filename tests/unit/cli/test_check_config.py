@@ -65,11 +65,26 @@ def test_unknown_decoders_in_the_mapping_are_problems(check):
     assert "no decoder 'nothing'" in result.stderr
 
 
-def test_a_decoder_file_that_does_not_load_is_a_problem(check, tmp_path):
+def test_a_private_decoder_that_does_not_load_is_a_warning_with_file_and_reason(check, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "broken.py").write_text("DECODER = 1 / 0\n")
     result = check("decoder_folders: [mine]\n")
+    assert result.exit_code == 0
+    assert f"Warning: decoder left out: {folder / 'broken.py'}: does not import: ZeroDivisionError" in result.output
+
+
+def test_a_mapping_to_a_decoder_that_does_not_load_is_a_problem(check, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "broken.py").write_text("DECODER = 1 / 0\n")
+    result = check("decoder_folders: [mine]\nmapping: {default: broken}\n")
     assert result.exit_code == 2
-    assert "broken.py" in result.stderr
+    assert "no decoder 'broken'; left out:" in result.stderr
     assert "ZeroDivisionError" in result.stderr
+
+
+def test_a_private_folder_that_is_not_there_is_a_problem(check, tmp_path):
+    result = check("decoder_folders: [mine]\n")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'mine'}: no such folder" in result.stderr
