@@ -16,6 +16,10 @@ METER_ID = "meter_id"
 COOLING = b"\x02"
 """Manufacturer's extension (`FF 02`) by which Elvaco and Kamstrup mark an energy as cooling energy."""
 
+_FORWARD, _BACKWARD = (0x3B,), (0x3C,)
+_DIRECTIONS = (_FORWARD, _BACKWARD)
+"""Modifiers by which meters for heat and cold tell what they counted for heating from what for cooling."""
+
 _CURRENT = {
     Measure.ENERGY: "energy",
     Measure.VOLUME: "volume",
@@ -91,6 +95,10 @@ def heat_field(raw_header: bytes) -> str | None:
     """The field of `HeatMeter` (or `METER_ID`) that a record with this header is; None when there is none."""
     header = parse_header(raw_header)
     measure = header.vif.measure
+    if header.modifiers in _DIRECTIONS:
+        forward, header = header.modifiers == _FORWARD, header._replace(modifiers=())
+        if not forward:
+            return "cooling_energy" if header.current and measure is Measure.ENERGY else None
     if header.current:
         return _CURRENT.get(measure)
     if measure is not Measure.ENERGY or header.subunit or header.modifiers:
