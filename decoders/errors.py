@@ -22,6 +22,7 @@ class RejectReason(StrEnum):
     UNKNOWN_PORT = "unknown_port"
     TRUNCATED = "truncated"
     INVALID_PAYLOAD = "invalid_payload"
+    WRONG_MEDIUM = "wrong_medium"
     KEY_MISSING = "key_missing"
     DECRYPTION_FAILED = "decryption_failed"
     DECODER_ERROR = "decoder_error"
