@@ -31,36 +31,34 @@ CREATE TABLE redecode_part (
 -- what a household's reading was must not outlive it.
 CREATE TABLE redecode_public (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id      integer NOT NULL REFERENCES redecode_run (id),
+    run_id      integer NOT NULL,
     kind        text NOT NULL,
     device_id   integer NOT NULL,
     subject     text NOT NULL,
     channel     smallint NOT NULL,
     observed_at timestamptz NOT NULL,
     before      jsonb,
-    removed     boolean NOT NULL,
-    archived_at timestamptz NOT NULL DEFAULT now()
+    archived_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (run_id, kind, observed_at, device_id, subject, channel)
 );
-CREATE INDEX redecode_public_run_id_idx ON redecode_public (run_id, kind, observed_at);
 
 CREATE TABLE redecode_household (LIKE redecode_public INCLUDING ALL);
-ALTER TABLE redecode_household ADD FOREIGN KEY (run_id) REFERENCES redecode_run (id);
 
 -- Uplinks whose outcome or decoder a run changed, and the rejected messages that it resolved.
 CREATE TABLE redecode_uplink (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id      integer NOT NULL REFERENCES redecode_run (id),
+    run_id      integer NOT NULL,
     device_id   integer NOT NULL,
     ns_time     timestamptz NOT NULL,
     f_cnt       bigint NOT NULL,
     decoder_id  smallint,
     outcome     text NOT NULL,
-    archived_at timestamptz NOT NULL DEFAULT now()
+    archived_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (run_id, ns_time, device_id, f_cnt)
 );
-CREATE INDEX redecode_uplink_run_id_idx ON redecode_uplink (run_id);
 
 CREATE TABLE redecode_rejected (
-    run_id      integer NOT NULL REFERENCES redecode_run (id),
+    run_id      integer NOT NULL,
     rejected_id bigint NOT NULL,
     archived_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run_id, rejected_id)
