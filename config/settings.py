@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from config.logging import LoggingSettings
+from decoders.codec_settings import DECODER_NAME, CodecSettings
+from decoders.codecs import CodecFolder
 from decoders.keys import NO_KEYS, KeyRing, load_keys
 from decoders.settings import MappingSettings
 from ingest.settings import SourceSettings
@@ -102,6 +104,12 @@ class Settings(BaseModel):
         default=True,
         description="take over changed decoders, tables and codecs when their files change; false: on SIGHUP only",
     )
+    codecs_folder: Path | None = Field(
+        default=None, description="folder of vendors' JavaScript codecs; default: `codecs` beside this file"
+    )
+    codecs: dict[Annotated[str, Field(pattern=DECODER_NAME)], CodecSettings] = Field(
+        default_factory=dict, description="vendors' JavaScript codecs as decoders, by the name of the decoder"
+    )
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="the log")
@@ -132,6 +140,11 @@ class Settings(BaseModel):
         settings = self.model_copy()
         settings._file = file
         return settings
+
+    def codec_folder(self) -> CodecFolder:
+        """The vendors' codecs."""
+        beside = None if self.file is None else self.file.parent / "codecs"
+        return CodecFolder(self.codecs_folder or beside, self.codecs)
 
     def read_meter_keys(self) -> KeyRing:
         """The keys of encrypted meters; an empty ring when no file is configured.

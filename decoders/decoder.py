@@ -7,13 +7,16 @@ finds it by walking `decoders/devices/`.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from decoders.errors import DecodeError, Rejected, RejectReason
+from decoders.javascript import CodecResult
 from decoders.keys import KeyRing
 from decoders.reader import ByteReader
 from decoders.readings import Reading
 from decoders.uplink import Uplink
+from decoders.vendor_codec import VendorCodec
 
 MAX_READINGS = 64
 """Readings of one uplink: a defect must not flood the database."""
@@ -101,6 +104,7 @@ class Decoder:
         source: data sheet or codec the layout was taken from.
         bind: makes the function that knows the installation's keys; None for payloads that are never encrypted.
         assembly: how fragments become whole; None when every uplink stands for itself.
+        codec: the vendor's codec that `function` runs; the pipeline runs it in batches. None for native decoders.
     """
 
     name: str
@@ -114,6 +118,7 @@ class Decoder:
     f_ports: tuple[int, ...] = ()
     bind: Callable[[KeyRing], DecodeFunction] | None = None
     assembly: Assembly | None = None
+    codec: VendorCodec | None = None
 
     def bound(self, keys: KeyRing) -> "Decoder":
         """The same decoder with the keys of an installation."""
@@ -141,11 +146,19 @@ class Decoder:
         Raises:
             DecodeError: the payload is not one of this device, with its reason.
         """
+        return self._decoded_by(self.function, uplink)
+
+    def understand(self, result: CodecResult, uplink: Uplink) -> Decoded:
+        """Readings of `uplink`, whose codec was run elsewhere and answered `result`; else the same as `decode`."""
+        assert self.codec is not None
+        return self._decoded_by(partial(self.codec.understand, result), uplink)
+
+    def _decoded_by(self, function: DecodeFunction, uplink: Uplink) -> Decoded:
         if self.f_ports and uplink.f_port not in self.f_ports:
             raise DecodeError(RejectReason.UNKNOWN_PORT, f"{self.name} knows no port {uplink.f_port}")
         data = ByteReader(uplink.payload)
         try:
-            result = self.function(uplink, data)
+            result = function(uplink, data)
             if isinstance(result, Fragment):
                 return Decoded((), tuple(data.warnings), data.remaining, result)
             if len(result) <= MAX_READINGS:

@@ -31,6 +31,7 @@ class Origin(StrEnum):
 
     BUILT_IN = "built-in"
     CONFIGURED = "configuration"
+    CODEC = "vendor codec"
     FOLDER = "private folder"
     PACKAGE = "package"
 

@@ -26,6 +26,15 @@ class RejectReason(StrEnum):
     KEY_MISSING = "key_missing"
     DECRYPTION_FAILED = "decryption_failed"
     DECODER_ERROR = "decoder_error"
+    # at a vendor's codec
+    CODEC_ERROR = "codec_error"
+    CODEC_NOT_LOADED = "codec_not_loaded"
+    CODEC_OVERRUN = "codec_overrun"
+    CODEC_KILLED = "codec_killed"
+    CODEC_MEMORY = "codec_memory"
+    CODEC_OVERSIZED = "codec_oversized"
+    CODEC_QUARANTINED = "codec_quarantined"
+    UNMAPPED = "unmapped"
     # at the database
     DATABASE_REFUSED = "database_refused"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from decoders.codecs import NO_CODECS, CodecFolder
 from decoders.decoder import Decoder
 from decoders.discovery import Entry, Find, Finds, Origin, in_folder, in_packages
 
@@ -70,11 +71,18 @@ class Registry:
     finds: Finds = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, *folders: Path, configured: Sequence[Entry] = (), previous: "Registry | None" = None) -> "Registry":
+    def load(
+        cls,
+        *folders: Path,
+        configured: Sequence[Entry] = (),
+        codecs: CodecFolder = NO_CODECS,
+        previous: "Registry | None" = None,
+    ) -> "Registry":
         """Read the built-in decoders, those of packages and those in `folders`.
 
         Args:
             configured: decoders that the configuration defines.
+            codecs: vendors' codecs with their configuration.
             previous: the registry in use; a file that is broken now keeps the decoders that it has there.
 
         Raises:
@@ -82,7 +90,7 @@ class Registry:
         """
         claims = _Claims()
         claims.problems.extend(f"{folder}: no such folder" for folder in folders if not folder.is_dir())
-        finds = list(_everything(folders, configured, {} if previous is None else previous.finds))
+        finds = list(_everything(folders, configured, codecs, {} if previous is None else previous.finds))
         for find in finds:
             claims.take(find)
         if claims.problems:
@@ -112,11 +120,14 @@ class Registry:
         return self.entries[name].file_hash
 
 
-def _everything(folders: Iterable[Path], configured: Sequence[Entry], before: Finds) -> Iterator[Find]:
+def _everything(
+    folders: Iterable[Path], configured: Sequence[Entry], codecs: CodecFolder, before: Finds
+) -> Iterator[Find]:
     """Every find; whoever comes first has the better claim."""
     yield from in_folder(BUILT_IN, Origin.BUILT_IN, before)
     for entry in configured:
         yield Find(str(entry.path), Origin.CONFIGURED, (entry,))
+    yield from codecs.finds(before)
     for folder in dict.fromkeys(folders):
         yield from in_folder(folder, Origin.FOLDER, before)
     yield from in_packages()

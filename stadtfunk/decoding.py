@@ -23,7 +23,9 @@ def registry(settings: Settings, *, previous: Registry | None = None) -> Registr
     Raises:
         RegistryError: with every problem.
     """
-    return _with_keys(Registry.load(*settings.decoder_folders, previous=previous), _keys(settings))
+    return _with_keys(
+        Registry.load(*settings.decoder_folders, codecs=settings.codec_folder(), previous=previous), _keys(settings)
+    )
 
 
 def sources(settings: Settings) -> Iterator[Path]:
@@ -33,6 +35,7 @@ def sources(settings: Settings) -> Iterator[Path]:
             yield file
     for folder in settings.decoder_folders:
         yield from sorted(folder.glob("*.py"))
+    yield from settings.codec_folder().files()
 
 
 def log_left_out(problems: Iterable[LeftOut]) -> None:
