@@ -14,7 +14,7 @@ from rich.text import Text
 
 from config.settings import Settings
 from decoders.readings import KINDS, quantities
-from stadtfunk.demonstration import Demonstration
+from stadtfunk.demonstration import Demonstration, Part
 from stadtfunk.messages import text
 from stadtfunk.status import Samples, base_url, samples
 from storage.database import connect
@@ -54,6 +54,8 @@ async def show(demonstration: Demonstration, console: Console) -> None:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             demonstration.check()
+            for part in demonstration.revive():
+                console.print(revived(part), highlight=False, soft_wrap=True)
             picture = await look(demonstration.settings)
             if console.is_terminal:
                 live.update(render(picture), refresh=True)
@@ -81,6 +83,13 @@ async def _newest(settings: Settings) -> dict[str, list[LatestReading]]:
     connection = await connect(settings.database, application_name="stadtfunk demo")
     async with connection:
         return {kind.kind: await latest(connection, kind, since=since, limit=NEWEST) for kind in KINDS}
+
+
+def revived(part: Part) -> str:
+    """That a part which somebody killed is started again."""
+    if part is Part.DATABASE:
+        return text("The database ended and is started again; what arrives meanwhile waits in the spool.")
+    return text("The service ended and is started again; what arrives meanwhile waits at the broker.")
 
 
 def line(picture: Picture) -> str:

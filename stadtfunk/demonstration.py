@@ -13,10 +13,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,14 +35,23 @@ from stadtfunk.status import base_url
 from storage.asset_rows import AssetRow, asset_rows
 from storage.assets import Imported, import_assets
 from storage.database import Role, connect
-from storage.embedded import EmbeddedPostgres
+from storage.embedded import EmbeddedError, EmbeddedPostgres
 from storage.migrate import migrate
 
 SOURCE = "mainz"
 FAVOURITE_PORT = 8080
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
+MOST_RESTARTS = 5
+RESTART_WINDOW = 60.0
 _PIPE_BYTES = 1 << 20
+
+
+class Part(StrEnum):
+    """What is started again when it was killed."""
+
+    DATABASE = "database"
+    SERVICE = "service"
 
 
 class DemoFailed(Exception):
@@ -83,6 +94,8 @@ class Demonstration:
         self._history: subprocess.Popen[bytes] | None = None
         self._simulator: subprocess.Popen[bytes] | None = None
         self._resources = ExitStack()
+        self._spawned: set[str] = set()
+        self._restarts: dict[Part, deque[float]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -164,8 +177,7 @@ class Demonstration:
         Raises:
             DemoFailed: the service does not get ready.
         """
-        command = [sys.executable, "-m", "stadtfunk", "run", "--config", str(self.config_file)]
-        self._service = self._spawn("service", command)
+        self._start_service()
         self._await_ready()
         login = self._broker.network_server
         access = ["--host", self._broker.host, "--port", str(self._broker.port), "--user", login.username]
@@ -173,11 +185,28 @@ class Demonstration:
             "city", ["live", *access, "--password-file", str(login.password_file), *self.city.arguments]
         )
 
+    def revive(self) -> Sequence[Part]:
+        """Start database and service again when somebody killed them, as systemd does in a city; gives their names.
+
+        Raises:
+            DemoFailed: one of them ends again and again.
+        """
+        gone: list[Part] = []
+        if self._database.pid is None:
+            gone.append(Part.DATABASE)
+            self._count_restart(Part.DATABASE, str(self._database.log_file))
+            with suppress(EmbeddedError):  # its children may still be about to end: the next look tries again
+                self._database.start()
+        if self._service is not None and self._service.poll() is not None:
+            gone.append(Part.SERVICE)
+            self._count_restart(Part.SERVICE, f"{self._service.returncode}, see {self.log_file}")
+            self._start_service()
+        return gone
+
     def check(self) -> None:
-        """Raise DemoFailed when service, city or broker ended by themselves."""
-        for name, process in (("service", self._service), ("city", self._simulator)):
-            if process is not None and process.poll() is not None:
-                raise DemoFailed(f"{name} ended with {process.returncode}, see {self.folder / f'{name}.log'}")
+        """Raise DemoFailed when city or broker ended by themselves."""
+        if self._simulator is not None and self._simulator.poll() is not None:
+            raise DemoFailed(f"the city ended with {self._simulator.returncode}, see {self.folder / 'city.log'}")
         if not self._broker.running:
             raise DemoFailed(f"the broker ended, see {self._broker.log_file}")
 
@@ -204,12 +233,23 @@ class Demonstration:
             "http": {"port": _free_port(FAVOURITE_PORT)},
         }
 
+    def _start_service(self) -> None:
+        command = [sys.executable, "-m", "stadtfunk", "run", "--config", str(self.config_file)]
+        self._service = self._spawn("service", command)
+
+    def _count_restart(self, part: Part, ending: str) -> None:
+        restarts = self._restarts.setdefault(part, deque(maxlen=MOST_RESTARTS))
+        now = time.monotonic()
+        if len(restarts) == MOST_RESTARTS and now - restarts[0] < RESTART_WINDOW:
+            raise DemoFailed(f"the {part} ended {MOST_RESTARTS + 1} times within a minute, last with {ending}")
+        restarts.append(now)
+
     def _start(self, name: str, arguments: list[str], *, output: int | None = None) -> subprocess.Popen[bytes]:
         return self._spawn(name, [sys.executable, "-m", "stadtfunk.demo", *arguments], output=output)
 
     def _spawn(self, name: str, command: list[str], *, output: int | None = None) -> subprocess.Popen[bytes]:
         """A child that this demo ends; what it says goes to `<name>.log`."""
-        with (self.folder / f"{name}.log").open("wb") as log:
+        with (self.folder / f"{name}.log").open("wb" if name not in self._spawned else "ab") as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -218,12 +258,16 @@ class Demonstration:
                 start_new_session=True,
                 pipesize=_PIPE_BYTES,
             )
+        self._spawned.add(name)
         self._resources.callback(_end, process)
         return process
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
+        assert self._service is not None
         while not _answers(f"{self.url}/readyz"):
+            if self._service.poll() is not None:
+                raise DemoFailed(f"the service ended with {self._service.returncode}, see {self.log_file}")
             self.check()
             if time.monotonic() > deadline:
                 raise DemoFailed(f"the service did not get ready, see {self.log_file}")
