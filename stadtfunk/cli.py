@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from stadtfunk.commands import assets, check_config, decode, demo, devices, migrate, rejected, replay, run, status
+from stadtfunk.commands import (
+    assets,
+    check_config,
+    decode,
+    decoder,
+    demo,
+    devices,
+    migrate,
+    rejected,
+    replay,
+    run,
+    status,
+)
 from stadtfunk.commands.options import examples
 
 EPILOG = examples(
@@ -51,6 +63,7 @@ app.command(epilog=devices.EPILOG)(devices.devices)
 app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=demo.EPILOG)(demo.demo)
+app.add_typer(decoder.app, name="decoder")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
 

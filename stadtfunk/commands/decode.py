@@ -1,150 +1,229 @@
-"""`stadtfunk decode`: payloads on the command line, readings or the reason on the screen."""
+"""`stadtfunk decode`: payloads of the command line or of a device in the database; readings or the reason."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stadtfunk.commands.options import ConfigOption, JsonOption, console, error_console, examples, load
-from stadtfunk.commands.outcome import reported
+from stadtfunk.commands.installation import FolderOption, installation, named
+from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, payload_bytes
+from stadtfunk.commands.outcome import reported, say
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from decoders.decoder import Decoded, Decoder
-    from decoders.errors import DecodeError
-    from decoders.readings import Reading
+    from config.settings import Settings
+    from decoders.decoder import Decoder
+    from decoders.mapping import Choice
+    from decoders.registry import Registry
+    from decoders.uplink import Uplink
+    from stadtfunk.kit.answers import Answer
+    from stadtfunk.kit.bytemap import MappedByte
+    from stadtfunk.kit.comparison import Difference
+    from stadtfunk.kit.history import DecodedAgain
+    from storage.stored_uplinks import StoredUplink
 
 EPILOG = examples(
     "stadtfunk decode --decoder dragino_lse01 --port 2 ce2900f107a5099b6e2890",
-    "stadtfunk decode --decoder dragino_lse01 --port 2 --json ce2900f107a5099b6e2890",
+    "stadtfunk decode --decoder dragino_lse01 --port 2 --explain ce2900f107a5099b6e2890",
     "stadtfunk decode --decoder dragino_lse01 --port 2 --at 2026-06-01T12:00 'ce 29 00 f1 07 a5 09 9b 6e 28 90'",
+    "stadtfunk decode --dev-eui a84041000181bcd5 --last 5",
 )
 NOBODY = "0000000000000000"
 
 
 def decode(
     payloads: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="HEX…", help="Payloads in hex; spaces, colons and dashes may stand between bytes."),
-    ],
-    decoder: Annotated[str, typer.Option("--decoder", "-d", help="Name of the decoder: <vendor>_<model>.")],
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=255, help="FPort of the uplinks.")],
+    ] = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option("--decoder", "-d", help="Name of the decoder; for a device of the database, in place of its own."),
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", "-p", min=0, max=255, help="FPort of the payloads.")] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="ISO-TIME", help="Time of the uplinks, UTC without an offset; default: now."),
+        typer.Option(metavar="ISO-TIME", help="Time of the payloads, UTC without an offset; default: now."),
     ] = None,
+    dev_eui: Annotated[
+        str | None, typer.Option("--dev-eui", help="Decode the stored uplinks of this device, and compare.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="With --dev-eui: so many, the latest.")] = 20,
+    household: Annotated[
+        bool, typer.Option("--household", help="With --dev-eui: also what may be personal data of a household.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show which byte gave which value.")] = False,
+    folder: FolderOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decode payloads without broker and database; with --json one object per payload and line.
+    """Decode payloads, or a device's stored uplinks; with --json one object per payload and line.
 
-    Exit code 1 when a payload was refused.
+    Several payloads count as uplinks of one device, one after the other: parts of one message are put together.
+    Exit code 1 when a payload was refused or has no decoder.
     """
-    chosen = _decoder(decoder, config)
-    moment = datetime.now(UTC) if at is None else _moment(at)
-    results = [_decoded(chosen, port, _bytes(payload), moment) for payload in payloads]
-    for decoded, error in results:
-        if as_json:
-            typer.echo(json.dumps(as_object(decoded, error), ensure_ascii=False))
-        else:
-            _print(decoded, error)
-    if any(error is not None for _, error in results):
+    _check_arguments(payloads, decoder, port, dev_eui)
+    settings, registry = installation(config, folder)
+    forced = None if decoder is None else named(registry, decoder).decoder
+    if dev_eui is not None:
+        stored = _stored(settings, dev_eui, last, household=household)
+        fine = _show_device(stored, _choose(settings, registry, stored, forced), explain=explain, as_json=as_json)
+    else:
+        assert forced is not None
+        uplinks = _uplinks([payload_bytes(one) for one in payloads or ()], port or 0, at)
+        fine = _show_payloads(forced, uplinks, explain=explain, as_json=as_json)
+    if not fine:
         raise typer.Exit(ExitCode.FAILURE)
 
 
-def as_object(decoded: "Decoded | None", error: "DecodeError | None") -> dict[str, object]:
-    """The result as plain JSON values: readings, warnings and the error, each always there."""
-    return {
-        "readings": [] if decoded is None else [_reading(reading) for reading in decoded.readings],
-        "warnings": [] if decoded is None else list(_warnings(decoded)),
-        "error": None if error is None else {"reason": error.reason.value, "detail": error.detail},
-    }
+def _check_arguments(payloads: list[str] | None, decoder: str | None, port: int | None, dev_eui: str | None) -> None:
+    """Either payloads with decoder and port, or a device.
+
+    Raises:
+        typer.BadParameter: neither, or parts of both.
+    """
+    if dev_eui is not None and (payloads or port is not None):
+        raise typer.BadParameter(text("Payloads and --port do not go with --dev-eui."), param_hint="--dev-eui")
+    if dev_eui is None:
+        for missing, hint in ((not payloads, "HEX"), (decoder is None, "--decoder"), (port is None, "--port")):
+            if missing:
+                raise typer.BadParameter(text("is missing; or name a device with --dev-eui"), param_hint=hint)
 
 
-def _reading(reading: "Reading") -> dict[str, object]:
-    subject = {"subject": reading.subject} if reading.subject else {}
-    return {
-        "kind": reading.kind,
-        **subject,
-        "channel": reading.channel,
-        "observed_at": reading.observed_at.isoformat(),
-        "values": values(reading),
-        "flags": [flag.name for flag in reading.flags],
-    }
+def _show_payloads(decoder: "Decoder", uplinks: "Sequence[Uplink]", *, explain: bool, as_json: bool) -> bool:
+    """Print the answer to each payload; False when one was refused."""
+    from stadtfunk.kit.answers import answers, byte_object, mapped
+
+    found = answers(decoder, uplinks)
+    for answer in found:
+        bytes_ = mapped(decoder, answer) if explain else ()
+        if as_json:
+            extra = {"bytes": [byte_object(byte) for byte in bytes_]} if explain else {}
+            _print_json(answer.as_object() | extra)
+        else:
+            _print_answer(answer, bytes_)
+    return all(answer.error is None for answer in found)
 
 
-def values(reading: "Reading") -> dict[str, object]:
-    """What the decoder said about the quantities; one that it could not measure is None."""
-    from decoders.readings import quantities
+def _show_device(stored: "Sequence[StoredUplink]", choice: "Choice | None", *, explain: bool, as_json: bool) -> bool:
+    """Print what each stored uplink gives now; False when one is refused or nothing decodes the device."""
+    from stadtfunk.kit.answers import byte_object, mapped
+    from stadtfunk.kit.history import decode_again
 
-    said = reading.model_fields_set & quantities(type(reading)).keys()
-    return reading.model_dump(mode="json", include=said)
+    found = decode_again(stored, choice)
+    if not as_json:
+        _print_device(stored, choice)
+    for one in found:
+        bytes_ = mapped(choice.decoder, one.answer) if explain and choice is not None and one.answer is not None else ()
+        if as_json:
+            extra = {"bytes": [byte_object(byte) for byte in bytes_]} if explain else {}
+            _print_json(one.as_object(choice) | extra)
+        else:
+            _print_stored(one, bytes_)
+    return choice is not None and all(one.answer is None or one.answer.error is None for one in found)
 
 
-def _warnings(decoded: "Decoded") -> Iterator[str]:
-    yield from decoded.warnings
-    if decoded.unread:
-        yield f"{decoded.unread} byte(s) at the end were not read"
-    if decoded.fragment is not None:
-        yield f"part {decoded.fragment.index + 1} of {decoded.fragment.total}: the rest comes in other uplinks"
+def _print_json(values: "Mapping[str, object]") -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False))
 
 
-def _print(decoded: "Decoded | None", error: "DecodeError | None") -> None:
-    from rich.table import Table
-
-    from decoders.readings import quantities
+def _print_answer(answer: "Answer", bytes_: "Sequence[MappedByte]", differences: "Sequence[Difference]" = ()) -> None:
+    from stadtfunk.kit.screen import answer_lines, byte_map, show
 
     out = console()
-    if decoded is None:
-        assert error is not None
-        out.print(text("Refused: {reason}: {detail}", reason=error.reason, detail=error.detail), markup=False)
+    if bytes_:
+        out.print(byte_map(bytes_, answer))
+    show(out, answer_lines(answer, differences))
+
+
+def _print_device(stored: "Sequence[StoredUplink]", choice: "Choice | None") -> None:
+    """Who the device is, and which decoder it has for which reason."""
+    latest = stored[-1].uplink
+    out = console()
+    title = "  ".join(filter(None, [latest.dev_eui, latest.device_name, latest.device_profile]))
+    out.print(title, markup=False, style="bold", soft_wrap=True)
+    if choice is None:
+        out.print(text("No mapping names a decoder for this device: see `stadtfunk decoder list`."), soft_wrap=True)
         return
-    for reading in decoded.readings:
-        table = Table("", "", "", title=_title(reading), title_justify="left", show_header=False, box=None)
-        known = quantities(type(reading))
-        for name, value in values(reading).items():
-            table.add_row(known[name].title, "-" if value is None else str(value), known[name].unit)
-        out.print(table)
-    for warning in _warnings(decoded):
-        out.print(text("Warning: {warning}", warning=warning), markup=False)
+    name, version = choice.decoder.name, choice.decoder.version
+    out.print(text("Decoder {name}, version {version}, chosen by: {why}", name=name, version=version, why=choice.why))
 
 
-def _title(reading: "Reading") -> str:
-    channel = text("channel {channel}", channel=reading.channel)
-    flags = ", ".join(str(flag.name) for flag in reading.flags)
-    return "  ".join(filter(None, [reading.title, channel, reading.observed_at.isoformat(), flags]))
+def _print_stored(one: "DecodedAgain", bytes_: "Sequence[MappedByte]") -> None:
+    from rich.text import Text
+
+    from stadtfunk.kit.screen import vanished
+
+    out, uplink = console(), one.stored.uplink
+    made = f"{one.stored.decoder} {one.stored.version}" if one.stored.decoder else ""
+    line = text(
+        "{time}  frame {f_cnt}, port {port}: stored as {outcome} {decoder}",
+        time=f"{uplink.ns_time:%Y-%m-%d %H:%M:%S}",
+        f_cnt=uplink.f_cnt,
+        port=uplink.f_port,
+        outcome=one.stored.outcome,
+        decoder=made,
+    )
+    out.print()
+    out.print(Text(line.rstrip(), "bold"), soft_wrap=True)
+    if not one.stored.missing:
+        out.print(Text(uplink.payload.hex(), "dim"), soft_wrap=True)
+    if one.answer is None:
+        out.print(Text(one.why_not, "yellow"), soft_wrap=True)
+        return
+    _print_answer(one.answer, bytes_, one.differences)
+    for line in vanished(one.differences):
+        out.print(Text(line, "red"), soft_wrap=True)
 
 
-def _decoded(
-    decoder: "Decoder", port: int, payload: bytes, at: datetime
-) -> "tuple[Decoded, None] | tuple[None, DecodeError]":
-    from decoders.errors import DecodeError
-    from decoders.uplink import Uplink
+def _stored(settings: "Settings", dev_eui: str, last: int, *, household: bool) -> "Sequence[StoredUplink]":
+    """The device's uplinks; exit code 1 when there is none."""
+    import asyncio
+
+    from decoders.settings import normal_dev_eui
 
     try:
-        return decoder.decode(Uplink("", NOBODY, 0, port, payload, ns_time=at, received_at=at)), None
-    except DecodeError as error:
-        return None, error
-
-
-def _decoder(name: str, config: "Path | None") -> "Decoder":
-    from config.problems import nearest_name
-    from stadtfunk.decoding import registry
-
+        wanted = normal_dev_eui(dev_eui)
+    except ValueError:
+        raise typer.BadParameter(
+            text("{dev_eui} is no DevEUI", dev_eui=repr(dev_eui)), param_hint="--dev-eui"
+        ) from None
     with reported():
-        known_decoders = registry(load(config)).entries
-    if name in known_decoders:
-        return known_decoders[name].decoder
-    nearest = nearest_name(name, list(known_decoders))
-    known = ", ".join(known_decoders) if nearest is None else nearest
-    message = text("There is no decoder {name}; known: {known}", name=name, known=known)
-    error_console().print(message, markup=False, soft_wrap=True)
-    raise typer.Exit(ExitCode.CONFIGURATION)
+        from stadtfunk.database import running
+        from stadtfunk.kit.history import device_uplinks
+
+        with running(settings.database):
+            found = asyncio.run(device_uplinks(settings.database, wanted, limit=last, household=household))
+    if not found:
+        say(text("No uplink of {dev_eui} is stored.", dev_eui=wanted))
+        raise typer.Exit(ExitCode.FAILURE)
+    return found
+
+
+def _choose(
+    settings: "Settings", registry: "Registry", stored: "Sequence[StoredUplink]", forced: "Decoder | None"
+) -> "Choice | None":
+    """The device's decoder by the mapping, and why; a wrong mapping is told, with exit code 2."""
+    with reported():
+        from decoders.mapping import DeviceMapping
+        from stadtfunk.kit.history import choose
+
+        return choose(stored, DeviceMapping(settings.mapping, registry), forced)
+
+
+def _uplinks(payloads: "Sequence[bytes]", port: int, at: str | None) -> "Sequence[Uplink]":
+    """The payloads as uplinks of one device, in this order. A microsecond lies between two."""
+    from decoders.uplink import Uplink
+
+    moment = datetime.now(UTC) if at is None else _moment(at)
+    return [
+        Uplink("", NOBODY, f_cnt, port, payload, ns_time=moment + timedelta(microseconds=f_cnt), received_at=moment)
+        for f_cnt, payload in enumerate(payloads)
+    ]
 
 
 def _moment(at: str) -> datetime:
@@ -153,11 +232,3 @@ def _moment(at: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(text("{time} is no ISO 8601 time", time=repr(at)), param_hint="--at") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _bytes(payload: str) -> bytes:
-    plain = payload.removeprefix("0x").translate(str.maketrans("", "", " :-"))
-    try:
-        return bytes.fromhex(plain)
-    except ValueError:
-        raise typer.BadParameter(text("{payload} is no hex string", payload=repr(payload)), param_hint="HEX") from None

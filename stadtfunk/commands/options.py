@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stadtfunk.messages import text
+
 if TYPE_CHECKING:  # only names for annotations: importing them costs what `--help` must not pay
     from rich.console import Console
 
     from config.settings import Settings
+
+_BETWEEN_BYTES = str.maketrans("", "", " :-")
 
 DEFAULT_FILES = (Path("stadtfunk.yaml"), Path("/etc/stadtfunk/stadtfunk.yaml"))
 
@@ -57,6 +61,18 @@ def load(chosen: Path | None, *, service: bool = False) -> "Settings":
     told = settings.logging if service or settings.logging.level is Level.DEBUG else quiet
     configure(told, secrets=secrets_of(settings))
     return settings
+
+
+def payload_bytes(written: str) -> bytes:
+    """A payload in hex; spaces, colons and dashes may stand between bytes.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return bytes.fromhex(written.removeprefix("0x").translate(_BETWEEN_BYTES))
+    except ValueError:
+        raise typer.BadParameter(text("{payload} is no hex string", payload=repr(written)), param_hint="HEX") from None
 
 
 def console() -> "Console":

@@ -8,7 +8,7 @@ decoder refuse the payload. A byte that does neither is silent.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 
 from decoders.decoder import Decoded, Decoder
 from decoders.errors import DecodeError
@@ -53,6 +53,15 @@ def map_bytes(decoder: Decoder, uplink: Uplink) -> tuple[MappedByte, ...]:
     probe = _Probe(decoder, uplink, _Answer(decoded))
     first_unread = len(uplink.payload) - decoded.unread
     return tuple(_mapped(probe, offset, unread=offset >= first_unread) for offset in range(len(uplink.payload)))
+
+
+def spans(offsets: Sequence[int]) -> str:
+    """Ascending offsets as runs: `3-5, 10`."""
+    parts = []
+    for _, neighbours in groupby(enumerate(offsets), lambda pair: pair[1] - pair[0]):
+        run = [offset for _, offset in neighbours]
+        parts.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}")
+    return ", ".join(parts)
 
 
 class _Answer:

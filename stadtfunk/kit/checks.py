@@ -4,9 +4,9 @@ Needs no test framework and no repository, only the decoder and its vector file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from itertools import groupby, islice
+from itertools import islice
 from time import perf_counter
 
 from decoders.decoder import Decoder
@@ -14,7 +14,7 @@ from decoders.errors import DecodeError
 from decoders.registry import Entry
 from decoders.uplink import Uplink
 from stadtfunk.kit import rules
-from stadtfunk.kit.bytemap import map_bytes
+from stadtfunk.kit.bytemap import map_bytes, spans
 from stadtfunk.kit.vectors import Case, VectorError, uplink, vector_file, vectors_of
 
 SEED = 20261124
@@ -62,6 +62,19 @@ class Report:
         bad = {Status.FAILED, Status.NOTE} if strict else {Status.FAILED}
         return not any(check.status in bad for check in self.checks)
 
+    def as_object(self, *, strict: bool = False) -> dict[str, object]:
+        """Plain JSON values."""
+        decoder = self.entry.decoder
+        return {
+            "decoder": decoder.name,
+            "version": decoder.version,
+            "origin": self.entry.origin.value,
+            "passed": self.passed(strict=strict),
+            "vectors": self.vectors,
+            "microseconds_per_decode": self.microseconds,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
 
 def examine(entry: Entry) -> Report:
     """Run every check on a decoder."""
@@ -75,7 +88,7 @@ def examine(entry: Entry) -> Report:
     checks = (
         *_file_checks(entry),
         _vectors(entry, vectors),
-        _check("truncation", rules.truncations(decoder, vectors), f"{sum(len(one.payload) for one in vectors)} cuts"),
+        _truncation(decoder, vectors),
         _check("random payloads", rules.random_payloads(decoder, vectors, SEED), _random_payloads(vectors)),
         _coverage(decoder, vectors),
         _declared(decoder, vectors),
@@ -100,10 +113,10 @@ def silent_bytes(decoder: Decoder, vectors: Sequence[Case]) -> Iterator[str]:
     for case in vectors:
         silent = _silent(decoder, case)
         if silent:
-            agreeing.setdefault((case.f_port, ", ".join(_spans(silent))), []).append(case.name)
-    for (port, spans), names in agreeing.items():
+            agreeing.setdefault((case.f_port, spans(silent)), []).append(case.name)
+    for (port, offsets), names in agreeing.items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"port {port}, byte {spans} of {names[0]}{others}: read them, or declare them in the vector's `silent`"
+        yield f"port {port}, byte {offsets} of {names[0]}{others}: read them, or declare them in the vector's `silent`"
 
 
 def undemonstrated(decoder: Decoder, vectors: Sequence[Case]) -> Iterator[str]:
@@ -140,9 +153,18 @@ def _vectors(entry: Entry, vectors: Sequence[Case]) -> Check:
     return _check("vectors", problems(), f"{len(vectors)}, of them {refused} refused")
 
 
+def _truncation(decoder: Decoder, vectors: Sequence[Case]) -> Check:
+    cuts = sum(len(case.payload) for case in vectors)
+    if not cuts:
+        return Check("truncation", Status.SKIPPED, detail="no vector with a payload")
+    return _check("truncation", rules.truncations(decoder, vectors), f"{cuts} cuts")
+
+
 def _coverage(decoder: Decoder, vectors: Sequence[Case]) -> Check:
     told = tuple(silent_bytes(decoder, vectors))
     size = sum(len(case.payload) for case in vectors if case.readings is not None)
+    if not size:
+        return Check("coverage", Status.SKIPPED, detail="no vector with readings")
     return Check("coverage", Status.NOTE if told else Status.PASSED, _few(iter(told)), f"{size} bytes of vectors")
 
 
@@ -174,13 +196,6 @@ def _silent(decoder: Decoder, case: Case) -> list[int]:
     except DecodeError:
         return []
     return [one.offset for one in mapped if one.silent and one.offset not in case.silent_bytes]
-
-
-def _spans(offsets: Sequence[int]) -> Iterator[str]:
-    """Ascending offsets as runs: `3-5`, `10`."""
-    for _, neighbours in groupby(enumerate(offsets), lambda pair: pair[1] - pair[0]):
-        run = [offset for _, offset in neighbours]
-        yield f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}"
 
 
 def _decodes(decoder: Decoder, message: Uplink) -> bool:

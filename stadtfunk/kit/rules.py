@@ -95,10 +95,13 @@ def enough_vectors(vectors: Sequence[Case]) -> Iterator[str]:
 def complete_vectors(vectors: Sequence[Case]) -> Iterator[str]:
     """Every vector has an expectation and names its source."""
     for case in vectors:
-        if case.readings is None and case.error is None:
-            yield f"{case.name}: to do: the readings that the data sheet gives for this payload"
-        if not case.source:
-            yield f"{case.name}: to do: the source (data sheet with page, or where the payload was recorded)"
+        missing = list(case.todo)
+        if case.readings is None and case.error is None and "readings" not in missing:
+            missing.append("readings or error")
+        if not case.source and "source" not in missing:
+            missing.append("source")
+        if missing:
+            yield f"{case.name}: to do: {', '.join(missing)}"
         if case.deviates and not case.note:
             yield f"{case.name}: deviates from the vendor without a note that says why"
 

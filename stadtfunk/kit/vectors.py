@@ -62,6 +62,7 @@ class Case(BaseModel):
         vendor: what the vendor's codec or a published example says, as it is.
         deviates: fields in which the canonical values differ from the vendor's on purpose; `note` says why.
         silent: ranges of bytes that give no value here, each with the reason.
+        todo: keys that wait for the author.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,13 +78,15 @@ class Case(BaseModel):
     deviates: tuple[str, ...] = ()
     note: str = ""
     silent: dict[Annotated[str, AfterValidator(_span)], str] = Field(default_factory=dict)
+    todo: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_to_do(cls, entry: object) -> object:
         if not isinstance(entry, dict):
             return entry
-        return {name: value for name, value in entry.items() if name == "hex" or value != TODO}
+        done = {name: value for name, value in entry.items() if name == "hex" or value != TODO}
+        return done | {"todo": [name for name, value in entry.items() if value == TODO]}
 
     @model_validator(mode="after")
     def _one_expectation(self) -> Self:

@@ -1,0 +1,101 @@
+"""The stored uplinks of one device, decoded now: with the decoder that the mapping chooses, beside what is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from decoders.decoder import Decoder
+from decoders.errors import RejectReason
+from decoders.mapping import Choice, DeviceMapping
+from decoders.uplink import NOT_DECODABLE
+from stadtfunk.kit.answers import Answer, answers, reading_object
+from stadtfunk.kit.comparison import Difference, compare
+from storage.database import Role, connect
+from storage.settings import DatabaseSettings
+from storage.stored_uplinks import StoredUplink, stored_uplinks
+
+_ORPHAN = "no mapping names a decoder for this device"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedAgain:
+    """One stored uplink and what its payload gives now; no answer where it is not decoded, `why_not` says why."""
+
+    stored: StoredUplink
+    answer: Answer | None
+    differences: tuple[Difference, ...] = ()
+    why_not: str = ""
+
+    def as_object(self, choice: Choice | None) -> dict[str, object]:
+        """The answer's plain JSON values, and beside them the uplink, the choice and what is stored."""
+        empty = {"readings": [], "warnings": [self.why_not], "error": _no_decoder() if choice is None else None}
+        uplink = self.stored.uplink
+        return {
+            **(empty if self.answer is None else self.answer.as_object()),
+            "uplink": {
+                "ns_time": uplink.ns_time.isoformat(),
+                "f_cnt": uplink.f_cnt,
+                "f_port": uplink.f_port,
+                "hex": None if self.stored.missing else uplink.payload.hex(),
+                "source": uplink.source,
+                "outcome": self.stored.outcome.value,
+                "decoder": self.stored.decoder,
+                "version": self.stored.version,
+            },
+            "chosen": _chosen(choice),
+            "stored": [reading_object(reading) for reading in self.stored.readings],
+            "differences": [difference.as_object() for difference in self.differences],
+        }
+
+
+async def device_uplinks(
+    database: DatabaseSettings, dev_eui: str, *, limit: int, household: bool
+) -> list[StoredUplink] | None:
+    """The device's latest uplinks in the role that decodes history again; None when there is no such device.
+
+    Raises:
+        Retryable, Fatal: the database is away, or its login may not take that role.
+    """
+    connection = await connect(database, role=Role.MAINTENANCE, application_name="stadtfunk decode")
+    async with connection:
+        return await stored_uplinks(connection, dev_eui, limit=limit, household=household)
+
+
+def choose(stored: Sequence[StoredUplink], mapping: DeviceMapping, forced: Decoder | None = None) -> Choice | None:
+    """The decoder of the device as it is known now, and why; None for an orphan."""
+    if forced is not None:
+        return Choice(forced, "--decoder", "")
+    return mapping.resolve(stored[-1].uplink) if stored else None
+
+
+def decode_again(stored: Sequence[StoredUplink], choice: Choice | None) -> list[DecodedAgain]:
+    """Every uplink decoded now; parts of a message are put together as far as all of them are here."""
+    kept = {} if choice is None else {id(one): one for one in stored if not _why_not(one, choice)}
+    answered = [] if choice is None else answers(choice.decoder, [one.uplink for one in kept.values()])
+    found = dict(zip(kept, answered, strict=True))
+    return [_decoded_again(one, found.get(id(one)), choice) for one in stored]
+
+
+def _decoded_again(stored: StoredUplink, answer: Answer | None, choice: Choice | None) -> DecodedAgain:
+    if answer is None:
+        return DecodedAgain(stored, None, why_not=_why_not(stored, choice))
+    differences = () if stored.missing else tuple(compare(stored.readings, answer.readings))
+    return DecodedAgain(stored, answer, differences)
+
+
+def _why_not(stored: StoredUplink, choice: Choice | None) -> str:
+    """Why an uplink is not decoded; empty when it is."""
+    if stored.missing:
+        return "the payload is withheld, because it may be a household's (--household shows it), or no longer kept"
+    if stored.uplink.flags & NOT_DECODABLE:
+        return "simulated, encrypted or without payload: never decoded"
+    return "" if choice is not None else _ORPHAN
+
+
+def _chosen(choice: Choice | None) -> dict[str, object] | None:
+    if choice is None:
+        return None
+    return {"decoder": choice.decoder.name, "version": choice.decoder.version, "why": choice.why}
+
+
+def _no_decoder() -> dict[str, object]:
+    return {"reason": RejectReason.NO_DECODER.value, "detail": _ORPHAN}

@@ -1,0 +1,30 @@
+-- Statements of storage/stored_uplinks.py: one device's latest uplinks with what was made of them.
+
+-- name: device
+SELECT id, dev_eui, name, profile, application, tags FROM device WHERE dev_eui = %s
+
+-- name: uplinks
+SELECT
+    u.ns_time, u.f_cnt, coalesce(s.name, ''), u.f_port, u.flags, u.payload_size, u.frequency, u.data_rate, u.dev_addr, u.event_time,
+    u.received_at, u.outcome, coalesce(v.name, ''), coalesce(v.version, 0)
+FROM uplink AS u
+LEFT JOIN source AS s ON s.id = u.source_id
+LEFT JOIN decoder_version AS v ON v.id = u.decoder_id
+WHERE u.device_id = %s
+ORDER BY u.ns_time DESC
+LIMIT %s
+
+-- name: public_payloads
+SELECT ns_time, f_cnt, payload FROM payload_public WHERE device_id = %s AND ns_time = ANY (%s::timestamptz[])
+
+-- name: household_payloads
+SELECT ns_time, f_cnt, payload FROM payload_household WHERE device_id = %s AND ns_time = ANY (%s::timestamptz[])
+
+-- name: readings
+-- The identifier is a checked name of a reading kind. The range of observation keeps other chunks closed.
+SELECT r.uplink_ns_time, r.uplink_f_cnt, to_jsonb(r)
+FROM {kind} AS r
+WHERE r.device_id = %(device)s
+    AND r.uplink_ns_time = ANY (%(times)s::timestamptz[])
+    AND r.observed_at BETWEEN %(first)s AND %(last)s
+ORDER BY r.subject, r.channel, r.observed_at

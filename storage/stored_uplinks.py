@@ -1,0 +1,159 @@
+"""The latest uplinks of one device as they are stored: with payload, outcome, decoder version and readings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from psycopg import sql
+
+from decoders.readings import KINDS, QualityFlag, Reading, quantities
+from decoders.uplink import Privacy, Uplink, UplinkFlag
+from storage.batch import Outcome
+from storage.database import Connection
+from storage.statements import load
+
+_QUERIES = load("stored_uplinks")
+_OLDEST_DATALOG = timedelta(days=90)
+"""How far before its uplink a reading of a datalog may lie, to be found here."""
+_CLOCK_AHEAD = timedelta(days=2)
+
+_Key = tuple[datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUplink:
+    """One uplink.
+
+    Attributes:
+        uplink: as the decoder saw it; without payload where that is withheld or no longer kept.
+        payload_size: bytes that it had.
+        privacy: whose data the payload was taken for; None when it is withheld or no longer kept.
+        decoder, version: what decoded it; empty and 0 when nothing did.
+        readings: what it gave, as stored; of a household only on demand.
+    """
+
+    uplink: Uplink
+    payload_size: int
+    privacy: Privacy | None
+    outcome: Outcome
+    decoder: str
+    version: int
+    readings: tuple[Reading, ...]
+
+    @property
+    def missing(self) -> bool:
+        """Its payload is withheld or no longer kept."""
+        return self.privacy is None and self.payload_size > 0
+
+
+async def stored_uplinks(
+    connection: Connection, dev_eui: str, *, limit: int, household: bool = False
+) -> list[StoredUplink] | None:
+    """The latest `limit` uplinks of a device, the oldest first; None when there is no such device.
+
+    Args:
+        household: also read what may be data of a household: payloads of its class, readings of its kinds.
+    """
+    found = await (await connection.execute(_QUERIES["device"], (dev_eui,))).fetchone()
+    if found is None:
+        return None
+    device = _Device(*found)
+    rows = [_Row(*row) for row in await (await connection.execute(_QUERIES["uplinks"], (device.id, limit))).fetchall()]
+    times = [row.ns_time for row in rows]
+    payloads = await _payloads(connection, device, times, household=household)
+    readings = await _readings(connection, device, times, household=household) if rows else {}
+    return [_stored(device, row, payloads, readings) for row in reversed(rows)]
+
+
+async def _payloads(
+    connection: Connection, device: "_Device", times: Sequence[datetime], *, household: bool
+) -> Mapping[_Key, tuple[bytes, Privacy]]:
+    found: dict[_Key, tuple[bytes, Privacy]] = {}
+    for privacy in (Privacy.PUBLIC, Privacy.HOUSEHOLD) if household else (Privacy.PUBLIC,):
+        cursor = await connection.execute(_QUERIES[f"{privacy}_payloads"], (device.id, times))
+        found |= {(at, f_cnt): (payload, privacy) for at, f_cnt, payload in await cursor.fetchall()}
+    return found
+
+
+async def _readings(
+    connection: Connection, device: "_Device", times: Sequence[datetime], *, household: bool
+) -> Mapping[_Key, list[Reading]]:
+    found: dict[_Key, list[Reading]] = {}
+    span = {"first": min(times) - _OLDEST_DATALOG, "last": max(times) + _CLOCK_AHEAD}
+    for kind in KINDS:
+        if kind.privacy is Privacy.HOUSEHOLD and not household:
+            continue
+        query = sql.SQL(_QUERIES["readings"]).format(kind=sql.Identifier(kind.kind))
+        cursor = await connection.execute(query, {"device": device.id, "times": times, **span})
+        for at, f_cnt, row in await cursor.fetchall():
+            found.setdefault((at, f_cnt), []).append(_reading(kind, device.dev_eui, row))
+    return found
+
+
+def _reading(kind: type[Reading], dev_eui: str, row: Mapping[str, object]) -> Reading:
+    flags = row["flags"]
+    assert isinstance(flags, int)
+    common = {name: row[name] for name in ("subject", "channel", "observed_at")}
+    values = {name: row[name] for name in quantities(kind) if name in row}
+    return kind.model_validate({"device": dev_eui, "flags": QualityFlag(flags), **common, **values})
+
+
+def _stored(
+    device: "_Device",
+    row: "_Row",
+    payloads: Mapping[_Key, tuple[bytes, Privacy]],
+    readings: Mapping[_Key, Sequence[Reading]],
+) -> StoredUplink:
+    key = row.ns_time, row.f_cnt
+    payload, privacy = payloads.get(key, (b"", None))
+    uplink = Uplink(
+        source=row.source,
+        dev_eui=device.dev_eui,
+        f_cnt=row.f_cnt,
+        f_port=row.f_port,
+        payload=payload,
+        ns_time=row.ns_time,
+        received_at=row.received_at,
+        dev_addr=row.dev_addr,
+        data_rate=row.data_rate,
+        frequency=row.frequency,
+        event_time=row.event_time,
+        flags=UplinkFlag(row.flags),
+        device_name=device.name,
+        device_profile=device.profile,
+        application=device.application,
+        tags=device.tags,
+    )
+    made = tuple(readings.get(key, ()))
+    return StoredUplink(uplink, row.payload_size, privacy, Outcome(row.outcome), row.decoder, row.version, made)
+
+
+class _Device(NamedTuple):
+    """The columns of the statement `device`."""
+
+    id: int
+    dev_eui: str
+    name: str
+    profile: str
+    application: str
+    tags: Mapping[str, str]
+
+
+class _Row(NamedTuple):
+    """The columns of the statement `uplinks`."""
+
+    ns_time: datetime
+    f_cnt: int
+    source: str
+    f_port: int
+    flags: int
+    payload_size: int
+    frequency: int
+    data_rate: str
+    dev_addr: str
+    event_time: datetime | None
+    received_at: datetime
+    outcome: str
+    decoder: str
+    version: int
