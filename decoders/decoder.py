@@ -148,6 +148,10 @@ class Decoder:
         """
         return self._decoded_by(self.function, uplink)
 
+    def takes(self, f_port: int) -> bool:
+        """Whether uplinks of this port can be decoded at all."""
+        return not self.f_ports or f_port in self.f_ports
+
     def understand(self, result: CodecResult, uplink: Uplink) -> Decoded:
         """Readings of `uplink`, whose codec was run elsewhere and answered `result`; else the same as `decode`."""
         assert self.codec is not None

@@ -60,12 +60,16 @@ class Metrics:
         )
         self._drained = self._counter("drained_messages", "Messages moved from the spool to the database.")
         self._retries = self._counter("commit_retries", "Attempts to write a batch that failed and are repeated.")
+        self._codec_calls = self._counter("codec_calls", "Uplinks that a vendor's codec got.", "codec", "outcome")
         self._reloads = self._counter(
             "decoder_reloads", "Times that changed decoders, tables, codecs or mapping were taken over.", "outcome"
         )
 
         self.decode_seconds = self._histogram(
             "decode_seconds", "Time to parse and decode one message.", _DECODE_BUCKETS
+        )
+        self.codec_seconds = self._histogram(
+            "codec_seconds", "Time of one uplink in a vendor's codec, from sending it to the answer.", _DECODE_BUCKETS
         )
         self.batch_messages = self._histogram("batch_messages", "Messages per committed batch.", _SIZE_BUCKETS)
         self.commit_seconds = self._histogram("commit_seconds", "Time to write and commit one batch.", _COMMIT_BUCKETS)
@@ -88,6 +92,12 @@ class Metrics:
         )
         self._files_broken = self._gauge(
             "decoder_files_broken", "Private decoder files and packages that are left out or go on in an old version."
+        )
+        self._codec_quarantined = Gauge(
+            "stadtfunk_codec_quarantined",
+            "1 while a vendor's codec is not run because it overran too often in a row.",
+            ["codec"],
+            registry=registry,
         )
         build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
         build.labels(version, platform.python_version()).set(1)
@@ -203,6 +213,14 @@ class Metrics:
     def database_up(self, up: bool) -> None:
         """The database takes batches, or does not."""
         self._database_up.set(up)
+
+    def codec_called(self, codec: str, outcome: str, calls: int) -> None:
+        """A codec was given uplinks; `outcome` is ok, error or a failure."""
+        self._codec_calls.labels(codec, outcome).inc(calls)
+
+    def codec_quarantined(self, codec: str, *, quarantined: bool) -> None:
+        """A codec is not run any more, or is again."""
+        self._codec_quarantined.labels(codec).set(quarantined)
 
     def reloaded(self, *, ok: bool) -> None:
         """Changed decoders were taken over, or some or all of the old ones stayed."""

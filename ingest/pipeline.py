@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
+from ingest.codecs import CodecLane, prepare_all
 from ingest.delivery import Delivery, Inflow
 from ingest.metrics import Metrics
 from ingest.outage import Outage
@@ -22,13 +23,10 @@ from storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-SLICE = 20
-"""Messages that are parsed before the event loop has its turn. The socket to the database holds some 200 kB, and while
-we parse nobody refills it: with slices of 100 the drain benchmark loses a third of its rate."""
-
-
 READY_BATCHES = 1
 """Parsed batches that may wait for the writer. So nobody idles while the database forces a commit to disk."""
+
+_ENDING = "given up: the program ends"
 
 Prepared = tuple[Sequence[Delivery], Sequence[Record]]
 Ack = Callable[[Sequence[Delivery]], None]
@@ -41,13 +39,23 @@ class Pipeline:
         preparation: parses and decodes; `reload` swaps it.
         writer: the only one that writes batches.
         outage: decides what happens while the database is away, and owns the spool.
+        codecs: runs vendors' codecs; `close` ends it.
     """
 
-    def __init__(self, preparation: Preparation, writer: Writer, outage: Outage, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        preparation: Preparation,
+        writer: Writer,
+        outage: Outage,
+        metrics: Metrics,
+        *,
+        codecs: CodecLane | None = None,
+    ) -> None:
         self._preparation = preparation
         self._writer = writer
         self._outage = outage
         self._metrics = metrics
+        self._codecs = CodecLane(metrics) if codecs is None else codecs
         self._turn = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._unstored: dict[int, datetime] = {}
@@ -61,11 +69,16 @@ class Pipeline:
     def hurry(self) -> None:
         """The end is near: give a write in progress up and spool its batch."""
         self._hurry.set()
+        self._codecs.give_up()
         self._writer.abandon()
 
     def reload(self, preparation: Preparation) -> None:
         """Use other decoders and mapping from the next batch on."""
         self._preparation = preparation
+
+    async def close(self) -> None:
+        """End what runs codecs."""
+        await self._codecs.close()
 
     async def consume(self, inflow: Inflow, *, live: bool = True) -> None:
         """The line for one source, until it ends: one batch is parsed while one is ready and one commits."""
@@ -89,13 +102,7 @@ class Pipeline:
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> list[Record]:
         """Parse and decode, giving way to others between slices."""
-        prepare, seconds = self._preparation.prepare, 0.0
-        records: list[Record] = []
-        for start in range(0, len(deliveries), SLICE):
-            started = perf_counter()
-            records += [prepare(delivery) for delivery in deliveries[start : start + SLICE]]
-            seconds += perf_counter() - started
-            await asyncio.sleep(0)
+        records, seconds = await prepare_all(self._preparation, self._codecs, deliveries)
         self._metrics.decoded(len(records), seconds)
         return records
 
@@ -141,6 +148,8 @@ class Pipeline:
         return None
 
     async def _write(self, records: Sequence[Record], *, live: bool) -> WriteResult:
+        if self._hurry.is_set():  # records that wait for a codec are not complete
+            raise Retryable(_ENDING)
         started = perf_counter()
         result = await self._unless_hurried(self._writer.write(records))
         self._outage.over()
@@ -167,7 +176,7 @@ class Pipeline:
                 task.cancel()
                 await asyncio.wait({task})  # its transaction must have ended before another's turn comes
         if given_up:
-            raise Retryable("given up: the program ends")
+            raise Retryable(_ENDING)
         return task.result()
 
 

@@ -4,13 +4,16 @@
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from decoders.decoder import Decoder
 from decoders.errors import DecodeError, Rejected, RejectReason
 from decoders.events import DeviceEvent, DeviceEventKind
+from decoders.javascript import CodecResult
 from decoders.mapping import Choice, DeviceMapping
 from decoders.readings import DeviceHealth, whole_second
 from decoders.uplink import NOT_DECODABLE, Privacy, Uplink
+from decoders.vendor_codec import VendorCodec
 from ingest.delivery import Delivery
 from ingest.formats import Parser
 from ingest.formats.guards import MAX_PAYLOAD
@@ -20,6 +23,15 @@ KEPT_OF_REFUSED = MAX_PAYLOAD + 1
 """Bytes that are kept of an oversized message: so many that another try refuses it for the same reason."""
 
 _NOT_DECODABLE = NOT_DECODABLE.value
+
+
+class Waiting(NamedTuple):
+    """An uplink that a vendor's codec has to decode before its record is complete."""
+
+    record: Record
+    uplink: Uplink
+    decoder: Decoder
+    codec: VendorCodec
 
 
 class Preparation:
@@ -35,8 +47,12 @@ class Preparation:
         self._mapping = mapping
         self._known: dict[Choice, tuple[DecoderKey, Privacy]] = {}
 
-    def prepare(self, delivery: Delivery) -> Record:
-        """The record of `delivery`, whatever it holds; a bad message becomes a record with a reason."""
+    def prepare(self, delivery: Delivery, waiting: list[Waiting] | None = None) -> Record:
+        """The record of `delivery`, whatever it holds; a bad message becomes a record with a reason.
+
+        Args:
+            waiting: takes the uplinks of vendors' codecs, for `complete`; without it they are run here and now.
+        """
         record = Record(delivery.source, delivery.topic, delivery.payload, delivery.received_at)
         try:
             event = self._parsers[delivery.source](delivery)
@@ -46,7 +62,7 @@ class Preparation:
             return record
         record.event = event
         if isinstance(event, Uplink):
-            self._decode(record, event)
+            self._decode(record, event, waiting)
         elif isinstance(event, DeviceEvent):
             self._note(record, event)
         return record
@@ -57,7 +73,7 @@ class Preparation:
         elif event.kind is DeviceEventKind.STATUS:
             record.readings = (_health(event),)
 
-    def _decode(self, record: Record, uplink: Uplink) -> None:
+    def _decode(self, record: Record, uplink: Uplink, waiting: list[Waiting] | None) -> None:
         if uplink.flags.value & _NOT_DECODABLE:
             record.outcome = Outcome.NOT_DECODABLE
             return
@@ -67,8 +83,12 @@ class Preparation:
             record.detail = "no mapping names a decoder for this device"
             return
         record.decoder, record.privacy = self._known.get(choice) or self._learn(choice)
+        decoder = choice.decoder
+        if waiting is not None and decoder.codec is not None and decoder.takes(uplink.f_port):
+            waiting.append(Waiting(record, uplink, decoder, decoder.codec))
+            return
         try:
-            decoded = choice.decoder.decode(uplink)
+            decoded = decoder.decode(uplink)
         except DecodeError as refusal:
             record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
             return
@@ -80,6 +100,16 @@ class Preparation:
         key = DecoderKey(decoder.name, decoder.version, choice.file_hash)
         self._known[choice] = found = key, privacy_of(decoder)
         return found
+
+
+def complete(waiting: Waiting, result: CodecResult) -> None:
+    """Finish the record of an uplink with what its codec answered."""
+    record, uplink, decoder, _ = waiting
+    try:
+        record.readings = decoder.understand(result, uplink).readings
+        record.outcome = Outcome.DECODED
+    except DecodeError as refusal:
+        record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
 
 
 def privacy_of(decoder: Decoder) -> Privacy:

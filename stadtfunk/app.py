@@ -108,6 +108,7 @@ async def replay(settings: Settings, file: ReplayFile) -> Replayed:
     try:
         await pipeline.consume(file, live=False)
     finally:
+        await pipeline.close()
         await writer.close()
     return Replayed(file.stored, pipeline.totals)
 
@@ -185,6 +186,7 @@ class Service:
             self._listener.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WITHIN):
+                    await self._pipeline.close()
                     await self._writer.close()
                     await self._instance.release()
         log.info("stopped code=%d", code)

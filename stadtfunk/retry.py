@@ -4,9 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from config.settings import Settings
 from decoders.errors import RejectReason
+from ingest.codecs import CodecLane, prepare_all
 from ingest.delivery import Delivery
+from ingest.metrics import Metrics
 from ingest.preparation import Preparation
 from stadtfunk.app import parsers, preparation
 from storage.batch import Record, WriteResult
@@ -35,6 +39,7 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
     """
     prepare = preparation(settings)
     known = parsers(settings)
+    codecs = CodecLane(Metrics(CollectorRegistry()))
     done = Retried()
     writer = Writer(
         partial(connect, settings.database, role=Role.INGEST, application_name="stadtfunk retry"),
@@ -44,7 +49,9 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
     try:
         async for messages in find_all(connection, selection):
             done.still["unknown_source"] += sum(message.source not in known for message in messages)
-            records = _prepared(prepare, [message for message in messages if message.source in known], done)
+            records = await _prepared(
+                prepare, codecs, [message for message in messages if message.source in known], done
+            )
             if not records:
                 continue
             result = await writer.write(list(records.values()), redecode=True)
@@ -54,17 +61,20 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
             else:
                 done.resolved += await resolve(connection, list(records))
     finally:
+        await codecs.close()
         await writer.close()
         await connection.close()
     return done
 
 
-def _prepared(preparation: Preparation, messages: list[RejectedMessage], done: Retried) -> dict[int, Record]:
+async def _prepared(
+    preparation: Preparation, codecs: CodecLane, messages: list[RejectedMessage], done: Retried
+) -> dict[int, Record]:
     """Records by message id of what is understood now; the rest is counted, and not written again."""
+    deliveries = [Delivery(one.source, one.topic, one.payload, one.received_at) for one in messages]
+    records, _ = await prepare_all(preparation, codecs, deliveries)
     understood = {}
-    for message in messages:
-        delivery = Delivery(message.source, message.topic, message.payload, message.received_at)
-        record = preparation.prepare(delivery)
+    for message, record in zip(messages, records, strict=True):
         if record.reason is None:
             understood[message.id] = record
         else:

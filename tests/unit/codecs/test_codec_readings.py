@@ -1,4 +1,4 @@
-"""From a codec's result to readings by a configured map: fields, units, faults, times, lists, and what vendors return."""
+"""From a codec's result to readings by a configured map: fields, units, faults, times, lists, and odd results."""
 
 import math
 from datetime import UTC, datetime, timedelta

@@ -13,10 +13,11 @@ from decoders.events import Event, Ignored
 from decoders.mapping import DeviceMapping
 from decoders.registry import Registry
 from decoders.settings import MappingSettings
+from ingest.codecs import SLICE
 from ingest.delivery import Delivery
 from ingest.metrics import Metrics
 from ingest.outage import Outage
-from ingest.pipeline import READY_BATCHES, SLICE, Pipeline
+from ingest.pipeline import READY_BATCHES, Pipeline
 from ingest.preparation import Preparation
 from storage.batch import Record, WriteResult
 from storage.failures import Fatal, Retryable
