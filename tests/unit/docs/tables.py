@@ -1,4 +1,4 @@
-"""The parts of docs/ that follow from the code: settings, metrics, commands.
+"""The parts of docs/ that follow from the code: settings, metrics, commands, decoders.
 
 `python -m tests.unit.docs.tables` writes them between their marks; the tests compare.
 """
@@ -25,6 +25,7 @@ from ingest.metrics import Metrics
 from stadtfunk.cli import app
 from stadtfunk.exit_codes import ExitCode
 from storage.batch import Outcome, Record, WriteResult
+from tests.unit.docs.decoder_page import decoders, kinds
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -93,6 +94,7 @@ FILES = {
     "metrics.md": {"metrics": metrics},
     "configuration.md": {"settings": settings},
     "commands.md": {"commands": commands, "exit codes": exit_codes},
+    "decoders.md": {"decoders": decoders, "quantities": kinds},
 }
 
 
