@@ -16,7 +16,7 @@ from math import isfinite
 
 from decoders.decoder import MAX_READINGS, Decoder
 from decoders.errors import DecodeError, RejectReason
-from decoders.readings import Reading
+from decoders.readings import BayEvent, ParkingBay, QualityFlag, Reading
 from decoders.registry import Entry
 from decoders.uplink import Uplink
 from stadtfunk.kit.vectors import TODO, Case, defect, differences, uplink
@@ -153,7 +153,7 @@ def one_payload(decoder: Decoder, payload: bytes, f_port: int) -> Iterator[str]:
     for reading in first:
         if type(reading) not in decoder.kinds:
             yield f"{where}: returns {type(reading).__name__}, which it does not declare"
-        yield from (f"{where}: {problem}" for problem in unstorable(reading))
+        yield from (f"{where}: {problem}" for problem in (*unstorable(reading), *false_sighting(reading)))
 
 
 def unstorable(reading: Reading) -> Iterator[str]:
@@ -172,6 +172,17 @@ def unstorable(reading: Reading) -> Iterator[str]:
                 yield f"{name} is no short printable text"
         elif isinstance(value, datetime) and value.tzinfo is None:
             yield f"{name} has no time zone"
+
+
+def false_sighting(reading: Reading) -> Iterator[str]:
+    """A parking bay that claims to have been seen when its sensor started: it has not looked yet."""
+    if not isinstance(reading, ParkingBay):
+        return
+    started = QualityFlag.STARTUP in reading.flags
+    if started != (reading.event is BayEvent.STARTUP):
+        yield "the flag STARTUP and the event startup go together"
+    if started and reading.occupied is not None:
+        yield "a start-up frame is no sighting: occupied must be None"
 
 
 def _outcome(decoder: Decoder, message: Uplink) -> str | tuple[Reading, ...]:
