@@ -12,7 +12,7 @@ from decoders.readings import HeatMeter, QualityFlag
 from decoders.uplink import Uplink
 from decoders.wmbus.address import COOLING_MEDIA, HEAT_MEDIA, Address, Medium
 from decoders.wmbus.manufacturers import standard_records
-from decoders.wmbus.telegram import Telegram
+from decoders.wmbus.telegram import RECORDS, Telegram
 
 KAMSTRUP = "KAM"
 KAMSTRUP_INFO = (b"\x22", b"\x21")
@@ -35,10 +35,11 @@ def heat_reading(
     Raises:
         DecodeError: WRONG_MEDIUM for other meters; TRUNCATED, INVALID_PAYLOAD.
     """
+    if telegram.control_information == RECORDS and telegram.address.medium != Medium.RADIO_CONVERTER:
+        _refuse_other_media(telegram.address)
     found = standard_records(telegram)
     address = _meter(telegram.address, found)
-    if address.medium not in HEAT_MEDIA | COOLING_MEDIA:
-        raise DecodeError(RejectReason.WRONG_MEDIUM, f"medium {address.medium:02x} is none of heat or cold")
+    _refuse_other_media(address)
     collected = _collected(found, address)
     if telegram.status & (_PERMANENT_ERROR | _TEMPORARY_ERROR):
         collected.flags |= QualityFlag.METER_ERROR
@@ -55,6 +56,11 @@ def heat_reading(
         uplink, collected.values, subject=address.name, flags=collected.flags, observed_at=observed_at
     )
     return [reading]
+
+
+def _refuse_other_media(address: Address) -> None:
+    if address.medium not in HEAT_MEDIA | COOLING_MEDIA:
+        raise DecodeError(RejectReason.WRONG_MEDIUM, f"medium {address.medium:02x} is none of heat or cold")
 
 
 def _collected(found: list[Record], address: Address) -> HeatTelegram:
