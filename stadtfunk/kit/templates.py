@@ -37,7 +37,7 @@ DECODER = Decoder(
     function=decode,
     kinds=($kinds),
     source="TODO data sheet",
-    profiles=($profile_text,),
+    profiles=(),  # TODO ($profile_text,) makes it live for the devices of this profile; so does `mapping`
     f_ports=($port,),
 )
 ''')
