@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from decoders.decoder import Decoder
 from decoders.registry import Entry, Registry
-from decoders.settings import MappingSettings, normal_dev_eui
+from decoders.settings import MappingSettings, ShadowSettings, normal_dev_eui
 from decoders.uplink import Uplink
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ class Choice(NamedTuple):
 class DeviceMapping:
     """The settings resolved against a registry. Immutable but for its cache; a reload makes a new one.
 
+    Attributes:
+        shadows: which decoders decode beside the live ones; None when none does.
+
     Raises:
         MappingError: names of decoders that the registry does not know, all at once.
     """
@@ -61,6 +65,7 @@ class DeviceMapping:
         mapped = choices("device profile", {key.casefold(): name for key, name in settings.profiles.items()})
         self._profiles = own | mapped
         self._default = choices("default", {"": settings.default} if settings.default else {}).get("")
+        self.shadows = _shadows(settings.shadow, registry, problems)
         if problems:
             raise MappingError(problems)
         self._tag_keys = tuple(dict.fromkeys(tag.partition("=")[0] for tag in settings.tags))
@@ -93,6 +98,49 @@ class DeviceMapping:
         if claims:
             return claims[0]
         return self._profiles.get(uplink.device_profile.casefold(), self._default)
+
+
+class ShadowMapping:
+    """Which decoder decodes a device beside its live one.
+
+    Raises:
+        MappingError: names of decoders that the registry does not know.
+    """
+
+    def __init__(self, settings: ShadowSettings, registry: Registry) -> None:
+        unclaimed = replace(registry, profiles={})  # what a decoder claims for itself makes it no shadow
+        levels = MappingSettings(devices=settings.devices, tags=settings.tags, profiles=settings.profiles)
+        problems = [
+            f"decoder {name}: no decoder {name!r}; {_instead(name, registry)}"
+            for name in (*settings.decoders, *settings.decoders.values())
+            if name not in registry.entries
+        ]
+        try:
+            self._devices = DeviceMapping(levels, unclaimed)
+        except MappingError as error:
+            problems += error.problems
+        if problems:
+            raise MappingError([f"shadow {problem}" for problem in problems])
+        self._decoders = {
+            live: _choice(registry.entries[shadow], f"decoder {live}") for live, shadow in settings.decoders.items()
+        }
+        self.share = settings.share
+
+    def resolve(self, uplink: Uplink, live: str) -> Choice | None:
+        """The decoder beside the one called `live`; None where there is none, or it is the same."""
+        choice = self._devices.resolve(uplink) or self._decoders.get(live)
+        return None if choice is None or choice.decoder.name == live else choice
+
+
+def _shadows(settings: ShadowSettings, registry: Registry, problems: list[str]) -> ShadowMapping | None:
+    """The shadows, None without any; what is wrong joins `problems`."""
+    if not (settings.decoders or settings.devices or settings.tags or settings.profiles):
+        return None
+    try:
+        return ShadowMapping(settings, registry)
+    except MappingError as error:
+        problems.extend(error.problems)
+        return None
 
 
 def _instead(name: str, registry: Registry) -> str:

@@ -29,12 +29,8 @@ def _key_value(text: str) -> str:
     return text
 
 
-class MappingSettings(BaseModel):
-    """Names a decoder for devices. A DevEUI goes before a tag, a tag before a device profile, that before the default.
-
-    Device profile names are compared without regard to case. Most decoders know the usual profile names of their
-    devices, so that this is often empty.
-    """
+class _Levels(BaseModel):
+    """Names a decoder by DevEUI, tag or device profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +39,6 @@ class MappingSettings(BaseModel):
         default_factory=dict, description="key=value: decoder"
     )
     profiles: dict[str, str] = Field(default_factory=dict, description="device profile: decoder")
-    default: str | None = Field(default=None, description="decoder of devices that nothing else names")
 
     @model_validator(mode="after")
     def _one_claim_each(self) -> Self:
@@ -62,6 +57,29 @@ class MappingSettings(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+class ShadowSettings(_Levels):
+    """Names a decoder that decodes beside the live one and stores nothing: its differences are counted.
+
+    A DevEUI goes before a tag, a tag before a device profile, that before the live decoder's name.
+    """
+
+    decoders: dict[str, str] = Field(default_factory=dict, description="live decoder: decoder beside it")
+    share: float = Field(default=1.0, gt=0, le=1, description="share of the uplinks that are decoded twice")
+
+
+class MappingSettings(_Levels):
+    """Names a decoder for devices. A DevEUI goes before a tag, a tag before a device profile, that before the default.
+
+    Device profile names are compared without regard to case. Most decoders know the usual profile names of their
+    devices, so that this is often empty.
+    """
+
+    default: str | None = Field(default=None, description="decoder of devices that nothing else names")
+    shadow: ShadowSettings = Field(
+        default_factory=ShadowSettings, description="decoders that are compared with the live ones"
+    )
 
 
 def _claim(seen: dict[str, str], key: str, written: str, problems: list[str]) -> None:

@@ -61,6 +61,14 @@ class Metrics:
         self._drained = self._counter("drained_messages", "Messages moved from the spool to the database.")
         self._retries = self._counter("commit_retries", "Attempts to write a batch that failed and are repeated.")
         self._codec_calls = self._counter("codec_calls", "Uplinks that a vendor's codec got.", "codec", "outcome")
+        self._shadow_uplinks = self._counter(
+            "shadow_uplinks", "Uplinks decoded by a second decoder, and how it compared.", "decoder", "shadow", "result"
+        )
+        self._shadow_fields = self._counter(
+            "shadow_fields",
+            "Fields of which both decoders said the same, or did not.",
+            *("decoder", "shadow", "kind", "field", "result"),
+        )
         self._reloads = self._counter(
             "decoder_reloads", "Times that changed decoders, tables, codecs or mapping were taken over.", "outcome"
         )
@@ -221,6 +229,14 @@ class Metrics:
     def codec_quarantined(self, codec: str, *, quarantined: bool) -> None:
         """A codec is not run any more, or is again."""
         self._codec_quarantined.labels(codec).set(quarantined)
+
+    def shadow_compared(self, decoder: str, shadow: str, result: str) -> None:
+        """A second decoder had its look at an uplink, or could not."""
+        self._shadow_uplinks.labels(decoder, shadow, result).inc()
+
+    def shadow_fields(self, decoder: str, shadow: str, kind: str, field: str, *, agrees: bool, count: int) -> None:
+        """Both decoders' values of a field were compared."""
+        self._shadow_fields.labels(decoder, shadow, kind, field, "agree" if agrees else "differ").inc(count)
 
     def reloaded(self, *, ok: bool) -> None:
         """Changed decoders were taken over, or some or all of the old ones stayed."""

@@ -16,6 +16,7 @@ from ingest.delivery import Delivery, Inflow
 from ingest.metrics import Metrics
 from ingest.outage import Outage
 from ingest.preparation import Preparation
+from ingest.shadow import Shadow
 from storage.batch import Record, WriteResult
 from storage.failures import Retryable
 from storage.spool import SpooledMessage
@@ -40,6 +41,7 @@ class Pipeline:
         writer: the only one that writes batches.
         outage: decides what happens while the database is away, and owns the spool.
         codecs: runs vendors' codecs; `close` ends it.
+        shadow: is offered every batch for comparison.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class Pipeline:
         metrics: Metrics,
         *,
         codecs: CodecLane | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self._preparation = preparation
         self._writer = writer
         self._outage = outage
         self._metrics = metrics
         self._codecs = CodecLane(metrics) if codecs is None else codecs
+        self._shadow = shadow
         self._turn = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._unstored: dict[int, datetime] = {}
@@ -102,8 +106,11 @@ class Pipeline:
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> list[Record]:
         """Parse and decode, giving way to others between slices."""
-        records, seconds = await prepare_all(self._preparation, self._codecs, deliveries)
+        preparation = self._preparation
+        records, seconds = await prepare_all(preparation, self._codecs, deliveries)
         self._metrics.decoded(len(records), seconds)
+        if self._shadow is not None:
+            self._shadow.offer(preparation.shadows, records)
         return records
 
     async def drain(self) -> None:

@@ -10,7 +10,7 @@ from decoders.decoder import Decoder
 from decoders.errors import DecodeError, Rejected, RejectReason
 from decoders.events import DeviceEvent, DeviceEventKind
 from decoders.javascript import CodecResult
-from decoders.mapping import Choice, DeviceMapping
+from decoders.mapping import Choice, DeviceMapping, ShadowMapping
 from decoders.readings import DeviceHealth, whole_second
 from decoders.uplink import NOT_DECODABLE, Privacy, Uplink
 from decoders.vendor_codec import VendorCodec
@@ -46,6 +46,11 @@ class Preparation:
         self._parsers = parsers
         self._mapping = mapping
         self._known: dict[Choice, tuple[DecoderKey, Privacy]] = {}
+
+    @property
+    def shadows(self) -> ShadowMapping | None:
+        """Which decoders are compared with the live ones."""
+        return self._mapping.shadows
 
     def prepare(self, delivery: Delivery, waiting: list[Waiting] | None = None) -> Record:
         """The record of `delivery`, whatever it holds; a bad message becomes a record with a reason.

@@ -1,6 +1,8 @@
-"""The HTTP application: liveness, readiness, metrics and the webhook receiver, built from objects handed in."""
+"""The HTTP application: liveness, readiness, metrics, examples of shadow decoding and the webhook receiver, built from
+objects handed in.
+"""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -31,8 +33,14 @@ def create_app(
     metrics_registry: CollectorRegistry,
     delivery_sink: DeliverySink,
     settings: HttpSettings,
+    *,
+    differences: Callable[[], Sequence[Mapping[str, object]]] = list,
 ) -> Starlette:
-    """The application; it holds no state of its own."""
+    """The application; it holds no state of its own.
+
+    Args:
+        differences: the latest examples in which a shadow decoder differs from the live one.
+    """
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -42,6 +50,9 @@ def create_app(
 
     async def metrics(request: Request) -> Response:
         return exposition(metrics_registry, request.headers.get("accept", ""))
+
+    async def shadow(_request: Request) -> Response:
+        return JSONResponse({"differences": list(differences())})
 
     receiver = WebhookReceiver(settings, delivery_sink)
 
@@ -53,6 +64,7 @@ def create_app(
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            Route("/shadow", shadow),
             Route("/webhooks/{source}", webhook, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             # The Things Stack appends a path for each kind of message where its operator configures one.
             Route("/webhooks/{source}/{kind:path}", webhook, methods=["POST"], max_body_size=MAX_BODY_BYTES),

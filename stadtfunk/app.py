@@ -30,6 +30,7 @@ from ingest.outage import Outage
 from ingest.pipeline import Pipeline
 from ingest.preparation import Preparation
 from ingest.replay import ReplayFile
+from ingest.shadow import Shadow
 from portal.app import create_app
 from portal.health import Unavailable
 from portal.server import bind, serve
@@ -146,8 +147,13 @@ class Service:
         self._writer = Writer(self._connector(Role.INGEST), deadline=settings.database.timeouts.outer)
         self._outage = Outage(spool)
         self._renewal = Renewal(settings, self._metrics, use=self._renew, reread=reread)
+        self._shadow = Shadow(self._metrics)
         self._pipeline = Pipeline(
-            Preparation(parsers(settings), self._renewal.mapping), self._writer, self._outage, self._metrics
+            Preparation(parsers(settings), self._renewal.mapping),
+            self._writer,
+            self._outage,
+            self._metrics,
+            shadow=self._shadow,
         )
         self.subscriptions = [subscribe(source) for source in settings.sources]
         self._instance = Instance(
@@ -158,7 +164,13 @@ class Service:
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
         self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries)
         self._watch(spool)
-        self._app = create_app(self._readiness, self._metrics.registry, WebhookSink(self._pipeline), settings.http)
+        self._app = create_app(
+            self._readiness,
+            self._metrics.registry,
+            WebhookSink(self._pipeline),
+            settings.http,
+            differences=self._shadow.differences,
+        )
         self._listener = bind(settings.http)
 
     @property
@@ -187,6 +199,7 @@ class Service:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WITHIN):
                     await self._pipeline.close()
+                    await self._shadow.close()
                     await self._writer.close()
                     await self._instance.release()
         log.info("stopped code=%d", code)
@@ -218,6 +231,7 @@ class Service:
             beat(self._settings.heartbeat, self._readiness),
             self._upkeep.run(),
             self._renewal.run(),
+            self._shadow.run(),
         ]
 
     async def _finish(self, readers: list[asyncio.Task[None]]) -> None:

@@ -119,6 +119,10 @@ def _registry() -> CollectorRegistry:
     uplink = Uplink("city", "0", 0, 1, b"", ns_time=at, received_at=at)
     record = Record("city", "", b"", at, event=uplink, outcome=Outcome.ORPHAN)
     found.committed("city", [record], WriteResult(), seconds=0.0, live_at=at)
+    found.codec_called("acme", "ok", 1)
+    found.codec_quarantined("acme", quarantined=False)
+    found.shadow_compared("acme", "other", "agree")
+    found.shadow_fields("acme", "other", "tree_moisture", "soil_moisture", agrees=True, count=1)
     return found.registry
 
 
