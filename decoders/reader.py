@@ -3,7 +3,11 @@
 Decoders read with it and nothing else, so a truncated payload can raise only what they may raise.
 """
 
+from struct import Struct
+
 from decoders.errors import DecodeError, RejectReason
+
+_FLOAT = Struct(">f")
 
 
 class ByteReader:
@@ -84,6 +88,10 @@ class ByteReader:
     def u32_le(self) -> int:
         """Little-endian unsigned 32 bit."""
         return self.unsigned(4, "little")
+
+    def f32(self) -> float:
+        """Big-endian IEEE 754 number of 32 bit."""
+        return float(_FLOAT.unpack(self.take(4))[0])
 
     def rest(self) -> bytes:
         """Everything that is unread."""

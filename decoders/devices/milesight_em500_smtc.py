@@ -15,8 +15,7 @@ Layout, any port (85 by default): entries of channel, type and data, little-endi
 Fault codes, on the raw 16 bits: FFFF the probe could not be read, FFFD out of the probe's range. The vendor's codec
 compares an already signed temperature with them and reports -0.1 and -0.3 Cel.
 
-A history entry is a reading of its own time, flagged HISTORY. One whose time lies before 2015 or more than a day
-after the uplink has no credible time and is dropped with a warning; up to a day it is kept with CLOCK.
+A history entry is a reading of its own time, flagged HISTORY (see `decoders/datalog.py`).
 
 An unknown entry ends decoding, because its length is unknown: what came before is kept.
 
@@ -24,8 +23,8 @@ Source: EM500-SMTC user guide; Milesight-IoT/SensorDecoders em-series/em500-smtc
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
+from decoders.datalog import logged
 from decoders.decoder import Decoder
 from decoders.errors import DecodeError, RejectReason
 from decoders.fields import Field, Layout
@@ -75,10 +74,6 @@ _IGNORED = {
     for kind in kinds
 }
 
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-_CLOCK_TOLERANCE = timedelta(minutes=10)
-_CLOCK_LIMIT = timedelta(days=1)
-
 
 def decode(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
     soil: dict[str, object] = {}
@@ -124,17 +119,9 @@ def _read_device(entry: bytes, data: ByteReader, health: dict[str, object]) -> b
 
 
 def _history(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
-    """A datalog entry as a reading; none when its time is not credible."""
-    at = datetime.fromtimestamp(data.unsigned(4, "little"), UTC)
+    unix_time = data.unsigned(4, "little")
     measured, flags = _HISTORY.read(data)
-    ahead = at - uplink.observed_at
-    if at < _EARLIEST or ahead > _CLOCK_LIMIT:
-        data.warn("history entry without a credible time")
-        return []
-    flags |= QualityFlag.HISTORY
-    if ahead > _CLOCK_TOLERANCE:
-        flags |= QualityFlag.CLOCK
-    return [TreeMoisture.of(uplink, measured, observed_at=at, flags=flags)]
+    return logged(TreeMoisture, uplink, data, measured, unix_time=unix_time, flags=flags)
 
 
 DECODER = Decoder(

@@ -5,33 +5,15 @@ import pytest
 from decoders.readings import quantities
 from stadtfunk.kit.vectors import differences, same
 
+from . import vendors_bays_and_people, vendors_soil, vendors_wmbus
 from .cases import REGISTRY, Case, all_cases
 
 CASES = list(all_cases())
 
 VENDOR_FIELDS = {
-    "dragino_lse01": {
-        "Bat": "battery_voltage",
-        "BatV": "battery_voltage",
-        "TempC_DS18B20": "air_temperature",
-        "temp_DS18B20": "air_temperature",
-        "water_SOIL": "soil_moisture",
-        "temp_SOIL": "soil_temperature",
-        "conduct_SOIL": "conductivity",
-    },
-    "milesight_em500_smtc": {
-        "battery": "battery_level",
-        "temperature": "soil_temperature",
-        "moisture": "soil_moisture",
-        "electricity": "conductivity",
-    },
-    "decentlab_dl_trs12": {
-        "battery_voltage": "battery_voltage",
-        "volumetric_water_content": "soil_moisture",
-        "soil_temperature": "soil_temperature",
-        "electrical_conductivity": "conductivity",
-        "dielectric_permittivity": "permittivity",
-    },
+    **vendors_soil.FIELDS,
+    **vendors_bays_and_people.FIELDS,
+    **vendors_wmbus.FIELDS,
     "bosch_tps110": {"occupied": "occupied", "temperature": "device_temperature"},
     "nwave_nps405": {
         "occupied": "occupied",
@@ -62,7 +44,7 @@ VENDOR_FIELDS = {
 }
 """What the vendors call our fields. Their units are ours but for `FACTORS` and the units they name."""
 
-FACTORS = {"volumetric_water_content": 100, "energy_mwh": 1000}
+FACTORS = vendors_soil.FACTORS | vendors_bays_and_people.FACTORS | {"energy_mwh": 1000}
 UNITS = {"W": 0.001, "Wh": 0.001}
 ROUNDED = 0.005
 """element-parsers' examples round to four digits of m3/m3."""
@@ -78,7 +60,8 @@ def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_w
     ours: dict[str, object] = {}
     for entry in case.readings or ():
         if not entry.get("observed_at"):
-            ours |= entry["values"]
+            channel = f"@{entry['channel']}" if entry["channel"] else ""
+            ours |= {name + channel: value for name, value in entry["values"].items()}
     theirs = vendor_values(case)
     differing = {
         field
@@ -95,21 +78,46 @@ def test_every_vector_names_its_source(case: Case) -> None:
     assert (case.readings is None) != (case.error is None)
 
 
-def vendor_values(case: Case) -> dict[str, float | None]:
+def vendor_values(case: Case) -> dict[str, float | str | None]:
     """The vendor's values under our names and in our units."""
-    vendor = case.vendor or {}
-    values: dict[str, float | None] = {}
+    vendor = flattened(case.vendor or {})
+    values: dict[str, float | str | None] = {}
     for theirs, ours in VENDOR_FIELDS[case.decoder].items():
         if theirs in vendor:
             value = vendor[theirs]
             value = value["value"] if isinstance(value, dict) else value
             unit = vendor.get(f"{theirs}Unit") or vendor.get(f"{theirs}_unit")
             scale = FACTORS.get(theirs, 1) * UNITS.get(str(unit), 1)
-            values[ours] = None if value is None else float(value) * scale
+            known = value if ours == "firmware" else number(value)
+            values[ours] = known * scale if isinstance(known, float) else known
     return values
+
+
+def number(value: object) -> float | str | None:
+    """A number, also where the vendor writes it as text; other texts (versions) as they are."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return value
+
+
+def flattened(vendor: dict[str, object]) -> dict[str, object]:
+    """Values that a vendor nests in objects as `object.value`, and those of lists of messages under their names."""
+    flat = dict(vendor)
+    for name, value in vendor.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": part for inner, part in flattened(value).items()}
+    for message in [*vendor.get("messages", ()), *vendor.get("readings", ())]:
+        if "measurementId" in message:
+            flat[f"measurement {message['measurementId']}"] = message["measurementValue"]
+        elif "index" in message:
+            flat[f"{message['name']} {message['index']}"] = message["value"]
+        else:
+            flat |= message
+    return flat
 
 
 def test_field_names_of_the_vendors_stand_for_real_fields() -> None:
     for name, fields in VENDOR_FIELDS.items():
         known = {column for kind in REGISTRY.by_name(name).kinds for column in quantities(kind)}
-        assert set(fields.values()) <= known
+        assert {field.partition("@")[0] for field in fields.values()} <= known
