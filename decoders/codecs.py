@@ -74,7 +74,7 @@ def _find(where: str, name: str, path: Path, settings: CodecSettings, before: Fi
         return earlier
     broken = _defect(source, name)
     if broken:
-        return Find(where, Origin.CODEC, kept, f"{path}: {broken}", digest)
+        return Find(where, Origin.CODEC, kept, broken if where == str(path) else f"{path}: {broken}", digest)
     decoder = _decoder(name, path, source, settings)
     return Find(where, Origin.CODEC, (Entry(decoder, path, digest, Origin.CODEC),), "", digest)
 
