@@ -21,6 +21,7 @@ from decoders.codec_settings import DECODER_NAME, CodecSettings
 from decoders.codecs import CodecFolder
 from decoders.keys import NO_KEYS, KeyRing, load_keys
 from decoders.settings import MappingSettings
+from decoders.table_settings import TableSettings
 from ingest.settings import SourceSettings
 from portal.settings import HttpSettings
 from storage.settings import DatabaseSettings, RetentionSettings
@@ -96,6 +97,9 @@ class Settings(BaseModel):
         default_factory=MappingSettings, description="which device is decoded by which decoder"
     )
     decoder_folders: tuple[Path, ...] = Field(default=(), description="folders with decoder files of your own")
+    tables: dict[Annotated[str, Field(pattern=DECODER_NAME)], TableSettings] = Field(
+        default_factory=dict, description="decoders without Python: field tables, by the name of the decoder"
+    )
     meter_keys_file: Path | None = Field(
         default=None,
         description="file with the AES keys of encrypted meters, `meter or DevEUI: 32 hex digits` a line (mode 0600)",

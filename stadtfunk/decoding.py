@@ -10,6 +10,7 @@ from pathlib import Path
 from config.settings import Settings
 from decoders.keys import KeyRing
 from decoders.registry import LeftOut, Registry, RegistryError
+from decoders.tables import entries
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,9 @@ def registry(settings: Settings, *, previous: Registry | None = None) -> Registr
     Raises:
         RegistryError: with every problem.
     """
-    return _with_keys(
-        Registry.load(*settings.decoder_folders, codecs=settings.codec_folder(), previous=previous), _keys(settings)
-    )
+    tables = entries(settings.tables, settings.file or Path("environment"))
+    folders, codecs = settings.decoder_folders, settings.codec_folder()
+    return _with_keys(Registry.load(*folders, configured=tables, codecs=codecs, previous=previous), _keys(settings))
 
 
 def sources(settings: Settings) -> Iterator[Path]:
@@ -53,6 +54,6 @@ def _keys(settings: Settings) -> KeyRing:
 
 def _with_keys(registry: Registry, keys: KeyRing) -> Registry:
     """The same decoders, those for encrypted meters with the keys."""
-    entries = {name: replace(entry, decoder=entry.decoder.bound(keys)) for name, entry in registry.entries.items()}
-    profiles = {profile: entries[entry.decoder.name] for profile, entry in registry.profiles.items()}
-    return replace(registry, entries=entries, profiles=profiles)
+    bound = {name: replace(entry, decoder=entry.decoder.bound(keys)) for name, entry in registry.entries.items()}
+    profiles = {profile: bound[entry.decoder.name] for profile, entry in registry.profiles.items()}
+    return replace(registry, entries=bound, profiles=profiles)
