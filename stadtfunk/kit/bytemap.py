@@ -86,7 +86,7 @@ class _Probe:
     def __init__(self, decoder: Decoder, uplink: Uplink, answer: _Answer) -> None:
         self._decoder = decoder
         self._uplink = uplink
-        self._answer = answer
+        self.known = answer
 
     @property
     def payload(self) -> bytes:
@@ -102,22 +102,24 @@ class _Probe:
     def backgrounds(self, offset: int) -> Iterator[tuple[bytes, _Answer]]:
         """The payload, then with a neighbour of the byte as zero: a byte of a value that is out of its range, or of a
         fault code, shows only there."""
-        yield self.payload, self._answer
+        yield self.payload, self.known
         for neighbour in (offset - 1, offset + 1):
             if 0 <= neighbour < len(self.payload) and self.payload[neighbour]:
                 payload = _replaced(self.payload, neighbour, 0)
                 answer = self.answer(payload)
-                if answer is not None and answer.form == self._answer.form:
+                if answer is not None and answer.form == self.known.form:
                     yield payload, answer
 
 
 def _mapped(probe: _Probe, offset: int, *, unread: bool) -> MappedByte:
-    value = probe.payload[offset]
+    gives: set[str] = set()
+    steers = False
     for payload, before in probe.backgrounds(offset):
-        gives, steers = _influence(probe, payload, before, offset)
-        if gives or steers:
-            return MappedByte(offset, value, _ordered(gives, before), steers, unread)
-    return MappedByte(offset, value, unread=unread)
+        more, steers = _influence(probe, payload, before, offset)
+        gives |= more
+        if steers or any(not name.startswith("flags") for name in gives):
+            break
+    return MappedByte(offset, probe.payload[offset], _ordered(gives, probe.known), steers, unread)
 
 
 def _influence(probe: _Probe, payload: bytes, before: _Answer, offset: int) -> tuple[set[str], bool]:
