@@ -59,6 +59,11 @@ def micros(at: datetime) -> int:
     return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
+def moment(at: int) -> datetime:
+    """The time that `micros` made `at` of."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def encode(sql_type: str, values: Values) -> BinaryArray:
     """`values` as a one-dimensional array of `sql_type`; None becomes NULL.
 

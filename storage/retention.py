@@ -78,7 +78,7 @@ def redecode_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
 
 async def expire(connection: Connection, expiries: Sequence[Expiry], *, now: datetime) -> dict[str, int]:
     """Delete what is too old at `now`; returns the number of rows by table, tables without any left out."""
-    deleted = {}
+    deleted: dict[str, int] = {}
     for expiry in expiries:
         if expiry.span is not None:
             count = await _expire(connection, expiry, now - expiry.span, now)
