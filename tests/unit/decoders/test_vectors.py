@@ -5,7 +5,7 @@ import pytest
 from decoders.readings import quantities
 from stadtfunk.kit.vectors import differences, same
 
-from . import vendors_bays_and_people, vendors_soil, vendors_wmbus
+from . import vendors_bays_and_people, vendors_heat, vendors_soil, vendors_wmbus
 from .cases import REGISTRY, Case, all_cases
 
 CASES = list(all_cases())
@@ -13,6 +13,7 @@ CASES = list(all_cases())
 VENDOR_FIELDS = {
     **vendors_soil.FIELDS,
     **vendors_bays_and_people.FIELDS,
+    **vendors_heat.FIELDS,
     **vendors_wmbus.FIELDS,
     "bosch_tps110": {"occupied": "occupied", "temperature": "device_temperature"},
     "nwave_nps405": {
@@ -44,8 +45,8 @@ VENDOR_FIELDS = {
 }
 """What the vendors call our fields. Their units are ours but for `FACTORS` and the units they name."""
 
-FACTORS = vendors_soil.FACTORS | vendors_bays_and_people.FACTORS | {"energy_mwh": 1000}
-UNITS = {"W": 0.001, "Wh": 0.001}
+FACTORS = vendors_soil.FACTORS | vendors_bays_and_people.FACTORS | vendors_heat.FACTORS | {"energy_mwh": 1000}
+UNITS = {"W": 0.001, "Wh": 0.001, "MWh": 1000}
 ROUNDED = 0.005
 """element-parsers' examples round to four digits of m3/m3."""
 
@@ -86,7 +87,7 @@ def vendor_values(case: Case) -> dict[str, float | str | None]:
         if theirs in vendor:
             value = vendor[theirs]
             value = value["value"] if isinstance(value, dict) else value
-            unit = vendor.get(f"{theirs}Unit") or vendor.get(f"{theirs}_unit")
+            unit = vendor.get(f"{theirs}.unit") or vendor.get(f"{theirs}Unit") or vendor.get(f"{theirs}_unit")
             scale = FACTORS.get(theirs, 1) * UNITS.get(str(unit), 1)
             known = value if ours == "firmware" else number(value)
             values[ours] = known * scale if isinstance(known, float) else known
