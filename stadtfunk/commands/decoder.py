@@ -176,9 +176,9 @@ def _print_next_steps(decoder: "NewDecoder", where: "Place", folder: Path | None
     payload = decoder.payloads[0].hex() if decoder.payloads else "HEX"
     show = f"stadtfunk decode --decoder {decoder.name} --port {decoder.f_port}{option} --explain {payload}"
     steps = [
-        text("1. Write the layout: {file}", file=where.file),
+        text("1. Write the layout: {file}", file=_short(where.file)),
         text("2. See what it gives: {command}", command=show),
-        text("3. Write what the data sheet says into the vectors: {file}", file=where.vectors),
+        text("3. Write what the data sheet says into the vectors: {file}", file=_short(where.vectors)),
         text("4. Prove it: {command}", command=f"stadtfunk decoder test {decoder.name}{option}"),
     ]
     if folder is not None:
@@ -187,6 +187,12 @@ def _print_next_steps(decoder: "NewDecoder", where: "Place", folder: Path | None
     out = console()
     for step in steps:
         out.print(step, markup=False, soft_wrap=True)
+
+
+def _short(path: Path) -> Path:
+    """Relative to where the author is, when it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _print_report(report: "Report") -> None:
