@@ -4,17 +4,19 @@ A codec runs in a worker process with a JavaScript engine (quickjs-ng) and nothi
 clock but the uplink's own time. It may compute for 50 ms and in 16 MB. What it does wrong is in the result.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from decoders.sandbox.calls import CodecCall, CodecFailure, CodecResult, CodecSource, Json
+from decoders.sandbox.pool import CodecPool
+from decoders.sandbox.protocol import SandboxError
+from decoders.sandbox.runner import SHARED
 
-__all__ = ["Codec", "CodecCall", "CodecFailure", "CodecPool", "CodecResult", "CodecSource", "Json"]
+__all__ = ["Codec", "CodecCall", "CodecFailure", "CodecPool", "CodecResult", "CodecSource", "Json", "SandboxError"]
 
 
 class Codec:
-    """One codec file, usable alone: every call is answered by the worker that this process shares."""
+    """One codec file, usable alone: every call is answered by the worker that all codecs of this process share."""
 
     def __init__(self, source: str, *, name: str = "codec") -> None:
         self._source = CodecSource(name, source)
@@ -22,35 +24,9 @@ class Codec:
     def decode(
         self, payload: bytes, f_port: int, received_at: datetime, variables: Mapping[str, str] | None = None
     ) -> CodecResult:
-        """What the codec says about `payload`; never raises for what the code does."""
-        return _run(CodecCall(self._source, payload, f_port, received_at, variables))
+        """What the codec says about `payload`; what the code does wrong is in the result.
 
-
-class CodecPool:
-    """Worker processes for the pipeline; batches of calls are answered in order."""
-
-    def __init__(self, workers: int = 1) -> None:
-        self._workers = workers
-
-    async def run(self, calls: Sequence[CodecCall]) -> list[CodecResult]:
-        """The answers in the order of `calls`."""
-        return [_run(call) for call in calls]
-
-    async def close(self) -> None:
-        """End the workers."""
-
-
-def _run(call: CodecCall) -> CodecResult:
-    import _quickjs
-
-    context = _quickjs.Context()
-    context.set_time_limit(0.05)
-    given = {"bytes": list(call.payload), "fPort": call.f_port, "recvTime": call.received_at.isoformat()}
-    try:
-        context.eval(call.codec.source)
-        answer = context.eval(f"JSON.stringify(decodeUplink({json.dumps(given)}))")
-        result = json.loads(answer)
-    except _quickjs.JSException as error:
-        return CodecResult(errors=(str(error),), failure=CodecFailure.THREW)
-    errors = tuple(result.get("errors") or ())
-    return CodecResult(None if errors else result.get("data"), tuple(result.get("warnings") or ()), errors)
+        Raises:
+            SandboxError: the sandbox itself does not work.
+        """
+        return SHARED.run([CodecCall(self._source, payload, f_port, received_at, variables)])[0]
