@@ -2,14 +2,37 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from decoders.reader import ByteReader
 from decoders.readings import QualityFlag, Reading
 from decoders.uplink import Uplink
 
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far a device's clock may be from the uplink's time before its times are doubted."""
 _EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-_CLOCK_TOLERANCE = timedelta(minutes=10)
 _CLOCK_LIMIT = timedelta(days=1)
+
+
+class Logged(NamedTuple):
+    """When a sample was taken, and what is known about that."""
+
+    at: datetime
+    flags: QualityFlag
+
+
+def logged_at(uplink: Uplink, data: ByteReader, unix_time: int) -> Logged | None:
+    """The time of a datalog entry, with the flag HISTORY; None when it is not credible.
+
+    A time before 2015 or more than a day after the uplink has no meaning: the entry is to be dropped, with a warning.
+    One that is more than ten minutes after the uplink is kept with CLOCK.
+    """
+    at = datetime.fromtimestamp(unix_time, UTC)
+    ahead = at - uplink.observed_at
+    if at < _EARLIEST or ahead > _CLOCK_LIMIT:
+        data.warn("datalog entry without a credible time")
+        return None
+    return Logged(at, QualityFlag.HISTORY | QualityFlag.CLOCK if ahead > CLOCK_TOLERANCE else QualityFlag.HISTORY)
 
 
 def logged(
@@ -23,17 +46,8 @@ def logged(
     flags: QualityFlag = QualityFlag(0),
     channel: int = 0,
 ) -> list[Reading]:
-    """A datalog entry as a reading of its own time, flagged HISTORY; none when its time is not credible.
-
-    A time before 2015 or more than a day after the uplink has no meaning: the entry is dropped with a warning. One that
-    is more than ten minutes after the uplink is kept with CLOCK.
-    """
-    at = datetime.fromtimestamp(unix_time, UTC)
-    ahead = at - uplink.observed_at
-    if at < _EARLIEST or ahead > _CLOCK_LIMIT:
-        data.warn("datalog entry without a credible time")
+    """A datalog entry as a reading of its own time; none when that is not credible (see `logged_at`)."""
+    moment = logged_at(uplink, data, unix_time)
+    if moment is None:
         return []
-    flags |= QualityFlag.HISTORY
-    if ahead > _CLOCK_TOLERANCE:
-        flags |= QualityFlag.CLOCK
-    return [kind.of(uplink, measured, observed_at=at, flags=flags, channel=channel)]
+    return [kind.of(uplink, measured, observed_at=moment.at, flags=flags | moment.flags, channel=channel)]

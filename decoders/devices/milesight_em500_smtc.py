@@ -1,6 +1,7 @@
 """Milesight EM500-SMTC (and EM500-SMT): soil moisture, temperature and conductivity, with a datalog.
 
-Layout, any port (85 by default): entries of channel, type and data, little-endian, one after the other.
+Layout, any port (85 by default): entries of channel, type and data, little-endian, one after the other (see
+`decoders/milesight.py`):
 
     01 75   battery, u8 %
     03 67   soil temperature, i16 / 10 Cel
@@ -17,17 +18,15 @@ compares an already signed temperature with them and reports -0.1 and -0.3 Cel.
 
 A history entry is a reading of its own time, flagged HISTORY (see `decoders/datalog.py`).
 
-An unknown entry ends decoding, because its length is unknown: what came before is kept.
-
 Source: EM500-SMTC user guide; Milesight-IoT/SensorDecoders em-series/em500-smtc.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from decoders.datalog import logged
 from decoders.decoder import Decoder
-from decoders.errors import DecodeError, RejectReason
 from decoders.fields import Field, Layout
+from decoders.milesight import DEVICE, HISTORY, battery, read_entries
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, QualityFlag, Reading, TreeMoisture
 from decoders.uplink import Uplink
@@ -47,82 +46,62 @@ def _conductivity(offset: int = 0) -> Field:
     return Field("conductivity", offset, faults=_FAULTS)
 
 
-_SOIL = {
-    b"\x03\x67": Layout(2, _temperature(), order="little"),
-    b"\x04\x68": Layout(1, Field("soil_moisture", 0, 1, divide=2), order="little"),
-    b"\x04\xca": Layout(2, _moisture(), order="little"),
-    b"\x05\x7f": Layout(2, _conductivity(), order="little"),
-    b"\x83\xd7": Layout(5, _temperature(), order="little"),
-}
-_BATTERY = Layout(1, Field("battery_level", 0, 1))
 _HISTORY = Layout(6, _conductivity(0), _temperature(2), _moisture(4), order="little")
 
-_ATTRIBUTES = {1: b"\x01\x0f", 2: b"\x09\xff", 8: b"\x16"}
-_ANSWERS = {
-    1: b"\x10\x27\x28\x3b\x4a\x68\x69\x84\xf5",
-    2: b"\x02\x03\x17\x18\x1c\xf2",
-    3: b"\x6a",
-    4: b"\x11\xf1",
-    8: b"\x35\x96",
-    9: b"\x06",
-}
-"""Types by the number of their data bytes."""
-_IGNORED = {
-    bytes((channel, kind)): size
-    for channel, types in ((0xFE, _ANSWERS), (0xFF, _ANSWERS), (0xFF, _ATTRIBUTES))
-    for size, kinds in types.items()
-    for kind in kinds
-}
+
+class _Probe:
+    """What the entries of one payload have said so far."""
+
+    __slots__ = ("flags", "health", "history", "soil", "uplink")
+
+    def __init__(self, uplink: Uplink) -> None:
+        self.uplink = uplink
+        self.flags = QualityFlag(0)
+        self.soil: dict[str, object] = {}
+        self.health: dict[str, object] = {}
+        self.history: list[Reading] = []
+
+    def device(self, channel: int = 0, **values: object) -> None:  # noqa: ARG002  (it has one part)
+        self.health.update(values)
+
+
+_Take = Callable[[_Probe, ByteReader], None]
 
 
 def decode(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
-    soil: dict[str, object] = {}
-    health: dict[str, object] = {}
-    history: list[Reading] = []
-    flags = QualityFlag(0)
-    while data.remaining:
-        start = data.offset
-        entry = data.take(2)
-        if entry in _SOIL:
-            measured, faults = _SOIL[entry].read(data)
-            soil.update(measured)
-            flags |= faults
-        elif entry == b"\x20\xce":
-            history += _history(uplink, data)
-        elif not _read_device(entry, data, health):
-            data.offset = start
-            break
-    if not data.offset:
-        raise DecodeError(RejectReason.INVALID_PAYLOAD, "begins with no entry of this device")
-    if data.remaining:
-        data.warn(f"unknown entry at offset {data.offset}")
-    readings: list[Reading] = [TreeMoisture.of(uplink, soil, flags=flags)] if soil else []
-    if health:
-        readings.append(DeviceHealth.of(uplink, health))
-    return readings + history
+    probe = _Probe(uplink)
+    read_entries(data, probe, _ENTRIES)
+    readings: list[Reading] = [TreeMoisture.of(uplink, probe.soil, flags=probe.flags)] if probe.soil else []
+    if probe.health:
+        readings.append(DeviceHealth.of(uplink, probe.health))
+    return readings + probe.history
 
 
-def _read_device(entry: bytes, data: ByteReader, health: dict[str, object]) -> bool:
-    """Take an entry about the device itself; False when it is unknown."""
-    if entry == b"\x01\x75":
-        health.update(_BATTERY.read(data)[0])
-    elif entry == b"\xff\x0a":
-        health["firmware"] = "{:x}.{:x}".format(*data.take(2))
-    elif entry in (b"\xff\xfe", b"\xff\x0b"):
-        data.take(1)
-        health["reset_cause"] = "reset" if entry == b"\xff\xfe" else "power_on"
-    elif entry in _IGNORED:
-        data.take(_IGNORED[entry])
-    else:
-        return False
-    return True
+def _measured(layout: Layout) -> _Take:
+    def take(probe: _Probe, data: ByteReader) -> None:
+        measured, faults = layout.read(data)
+        probe.soil.update(measured)
+        probe.flags |= faults
+
+    return take
 
 
-def _history(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
-    unix_time = data.unsigned(4, "little")
+def _history(probe: _Probe, data: ByteReader) -> None:
+    unix_time = data.u32_le()
     measured, flags = _HISTORY.read(data)
-    return logged(TreeMoisture, uplink, data, measured, unix_time=unix_time, flags=flags)
+    probe.history += logged(TreeMoisture, probe.uplink, data, measured, unix_time=unix_time, flags=flags)
 
+
+_ENTRIES: dict[bytes, _Take] = {
+    **DEVICE,
+    b"\x01\x75": battery,
+    b"\x03\x67": _measured(Layout(2, _temperature(), order="little")),
+    b"\x04\x68": _measured(Layout(1, Field("soil_moisture", 0, 1, divide=2), order="little")),
+    b"\x04\xca": _measured(Layout(2, _moisture(), order="little")),
+    b"\x05\x7f": _measured(Layout(2, _conductivity(), order="little")),
+    b"\x83\xd7": _measured(Layout(5, _temperature(), order="little")),
+    HISTORY: _history,
+}
 
 DECODER = Decoder(
     name="milesight_em500_smtc",

@@ -27,19 +27,8 @@ Source: VS121 user guide; Milesight-IoT/SensorDecoders vs-series/vs121.
 from collections.abc import Sequence
 
 from decoders.decoder import Decoder
-from decoders.milesight import (
-    DEVICE,
-    Counts,
-    Entry,
-    clock,
-    dwell,
-    extended_answers,
-    firmware,
-    history,
-    passages,
-    present,
-    skip,
-)
+from decoders.milesight import DEVICE, extended_answers, firmware, skip
+from decoders.people_counts import CountEntry, Counts, clock, dwell, history, passages, present
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, Reading
 from decoders.uplink import Uplink
@@ -60,7 +49,7 @@ def _peak(counts: Counts, data: ByteReader) -> None:
     counts.add(0, {"present_peak": data.u8()})
 
 
-def _ways(start: int, *ends: int) -> Entry:
+def _ways(start: int, *ends: int) -> CountEntry:
     """One u16 for each way from `start`."""
 
     def take(counts: Counts, data: ByteReader) -> None:

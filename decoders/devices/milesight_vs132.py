@@ -15,7 +15,8 @@ Source: Milesight-IoT/SensorDecoders vs-series/vs132.
 from collections.abc import Sequence
 
 from decoders.decoder import Decoder
-from decoders.milesight import DEVICE, Counts, passages, total
+from decoders.milesight import DEVICE
+from decoders.people_counts import Counts, passages, total
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, Reading
 from decoders.uplink import Uplink

@@ -24,7 +24,8 @@ Source: VS133 and VS135 user guides; Milesight-IoT/SensorDecoders vs-series/vs13
 from collections.abc import Sequence
 
 from decoders.decoder import Decoder
-from decoders.milesight import DEVICE, Counts, Entry, dwell, extended_answers, history, passages, present, total
+from decoders.milesight import DEVICE, extended_answers
+from decoders.people_counts import CountEntry, Counts, dwell, history, passages, present, total
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, QualityFlag, Reading
 from decoders.uplink import Uplink
@@ -34,9 +35,9 @@ _AREA_CHANNELS = 10
 _CHILDREN = 100
 
 
-def _lines(first: int, channels: int) -> dict[int, tuple[int, Entry]]:
+def _lines(first: int, channels: int) -> dict[int, tuple[int, CountEntry]]:
     """Type and meaning of the entries of all lines, whose channels begin at `first`."""
-    entries: dict[int, tuple[int, Entry]] = {}
+    entries: dict[int, tuple[int, CountEntry]] = {}
     for number in range(_LINES):
         line = channels + number + 1
         entries[first + 3 * number] = 0xD2, total(line, "entered")
@@ -52,7 +53,7 @@ def _covered(counts: Counts, data: ByteReader) -> None:
         counts.flags |= QualityFlag.SENSOR_FAULT
 
 
-def _stays(channels: int, *fields: str) -> Entry:
+def _stays(channels: int, *fields: str) -> CountEntry:
     return dwell(channels + _AREA_CHANNELS, _AREAS, *(fields or ("dwell_average", "dwell_longest")))
 
 

@@ -16,7 +16,8 @@ Source: VS330 user guide; Milesight-IoT/SensorDecoders vs-series/vs330.
 from collections.abc import Sequence
 
 from decoders.decoder import Decoder
-from decoders.milesight import DEVICE, Counts, battery, skip
+from decoders.milesight import DEVICE, battery, skip
+from decoders.people_counts import Counts
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, QualityFlag, Reading
 from decoders.uplink import Uplink

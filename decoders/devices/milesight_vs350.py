@@ -22,7 +22,8 @@ Source: VS350, VS351, VS360 user guides; Milesight-IoT/SensorDecoders vs-series/
 from collections.abc import Sequence
 
 from decoders.decoder import Decoder
-from decoders.milesight import DEVICE, Counts, battery, clock, extended_answers, history, passages, skip
+from decoders.milesight import DEVICE, battery, extended_answers, skip
+from decoders.people_counts import Counts, clock, history, passages
 from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, QualityFlag, Reading
 from decoders.uplink import Uplink

@@ -43,7 +43,7 @@ def test_history_without_a_credible_time_is_dropped_and_what_follows_is_kept(mom
     decoded = decode(b"\x20\xce" + at(moment) + bytes.fromhex("0009000900") + PERIOD)
     [count] = decoded.readings
     assert (count.entered_period, count.flags) == (3, QualityFlag(0))
-    assert decoded.warnings == ("history entry without a credible time",)
+    assert decoded.warnings == ("datalog entry without a credible time",)
 
 
 @pytest.mark.parametrize(("ahead", "credible"), [(-9, True), (9, True), (-11, False), (11, False)])
