@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -17,12 +17,13 @@ DEV_EUI = "70b3d57ed0061a2b"
 PAYLOADS = ("0bb8000a8c09f6", "0bb80004d2ffec", "0bae01ffff7fff", "0ba40003e80000", "0b9a000fa00bb8")
 TOKEN = "canary-token-0123456789"
 SETTINGS = {"http": {"webhooks": {"city": {"token": TOKEN, "format": "chirpstack"}}}}
+MOST_UPLINKS = 500
 WITHIN = 60.0
 
 
 def event(f_cnt: int, payload: str) -> dict[str, object]:
-    """What ChirpStack posts for an uplink of the page's device."""
-    at = datetime.now(UTC).isoformat()
+    """What ChirpStack posts for an uplink of the page's device; it speaks once a minute."""
+    at = (datetime.now(UTC) - timedelta(minutes=MOST_UPLINKS - f_cnt)).isoformat()
     device = {"applicationName": "trees", "deviceProfileName": "Acme S100", "deviceName": "Linde 17", "devEui": DEV_EUI}
     return {
         "deduplicationId": f"00000000-0000-4000-8000-{f_cnt:012d}",
@@ -58,7 +59,7 @@ def moistures(dsn: str) -> list[float | None]:
 async def until_live(service: Service, dsn: str) -> None:
     """The device speaks again and again, until a reading of it is stored."""
     deadline = monotonic() + WITHIN
-    for f_cnt in range(100, 1000):
+    for f_cnt in range(len(PAYLOADS), MOST_UPLINKS):
         await send(service, f_cnt, PAYLOADS[0])
         if moistures(dsn):
             return
