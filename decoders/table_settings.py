@@ -20,6 +20,7 @@ from pydantic import (
 
 from decoders.readings import KINDS, Reading, quantities
 from decoders.refusals import Told, refused
+from decoders.table_checks import problems
 from decoders.table_fields import (
     LONGEST_PAYLOAD,
     ByteOrder,
@@ -28,7 +29,6 @@ from decoders.table_fields import (
     Offset,
     TableField,
     TextForm,
-    problems,
 )
 
 _KINDS = {kind.kind: kind for kind in KINDS}
@@ -190,6 +190,8 @@ class TableSettings(BaseModel):
         ]
         if not self.readings:
             told.append((("readings",), "expected at least one reading"))
+        if self.size is not None and self.format is TableFormat.CAYENNE_LPP:
+            told.append((("size",), "expected none, as the items of cayenne_lpp say themselves how long they are"))
         if told:
             raise refused(type(self).__name__, told)
         return self

@@ -488,6 +488,7 @@ def test_a_table_needs_a_source_and_readings() -> None:
 
 
 def test_cayenne_lpp_has_no_places() -> None:
+    assert [key for key, _ in refused(LPP + "size: 4\n")] == ["size"]
     told = refused(LPP.replace("{channel: 13, type: temperature}", "{offset: 1}"))
     assert told == [
         ("readings.1.fields.soil_temperature.offset", "expected channel and type, as the format is cayenne_lpp")
