@@ -43,7 +43,7 @@ def new(
     vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="Who makes the device.")],
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What the device is called.")],
     payloads: Annotated[
-        list[str] | None, typer.Argument(metavar="[HEX]…", help="Recorded payloads; they become the first vectors.")
+        list[str] | None, typer.Argument(metavar="HEX…", help="Recorded payloads; they become the first vectors.")
     ] = None,
     kind: Annotated[str, typer.Option("--kind", "-k", help="What it measures: a reading kind.")] = "tree_moisture",
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=255, help="FPort of the payloads.")] = 2,
@@ -88,7 +88,7 @@ def new(
 @app.command("test", epilog=TEST_EPILOG)
 def test(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]…", help="Decoders to prove; default: all.")
+        list[str] | None, typer.Argument(metavar="NAME…", help="Decoders to prove; default: all.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Count notes as failures.")] = False,
     folder: FolderOption = None,

@@ -1,14 +1,15 @@
 """`decode`: readings, warnings and reasons, as JSON and for people."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
 
-from decoders.decoder import Decoder
+from decoders.decoder import Assembly, Decoder, Fragment, Joined
 from decoders.errors import DecodeError, RejectReason
-from decoders.readings import HeatMeter, QualityFlag, TreeMoisture
+from decoders.readings import DeviceHealth, HeatMeter, QualityFlag, TreeMoisture
 from decoders.registry import Entry, Registry
 from stadtfunk.cli import app
 
@@ -24,12 +25,27 @@ def two_probes(uplink, data):
     ]
 
 
+def halves(uplink, data):
+    """The first byte says which half of a level this is; both together are one payload of two bytes."""
+    if data.remaining == 2:
+        return [DeviceHealth.of(uplink, battery_level=float(data.u8() + data.u8()))]
+    return Fragment("level", data.u8(), 2)
+
+
+def join(uplinks):
+    if len(uplinks) == 2:
+        yield Joined(replace(uplinks[1], payload=b"".join(one.payload for one in uplinks)), tuple(uplinks))
+
+
+HALVES = Decoder(
+    "test_halves", 1, "test", "halves", halves, (DeviceHealth,), "made up", assembly=Assembly(join, timedelta(hours=1))
+)
 TEST = Decoder("test_probe", 1, "test", "probe", two_probes, (TreeMoisture, HeatMeter), "made up", f_ports=(5,))
 
 
 @pytest.fixture
 def decode(monkeypatch, tmp_path):
-    registry = Registry({"test_probe": Entry(TEST, tmp_path, "abc")})
+    registry = Registry({one.name: Entry(one, tmp_path, "abc") for one in (TEST, HALVES)})
     monkeypatch.setattr(Registry, "load", classmethod(lambda cls, *folders, **options: registry))
     monkeypatch.setenv("STADTFUNK_LANG", "en")
 
@@ -122,3 +138,50 @@ def test_what_is_no_hex_is_refused(decode, payload):
 
 def test_what_is_no_time_is_refused(decode):
     assert decode("5002", options=("--at", "yesterday")).exit_code == 2
+
+
+def test_explain_adds_every_byte_with_what_it_gives(decode):
+    found = json.loads(decode("5002ff", options=("--json", "--explain")).output)
+    assert found["bytes"] == [
+        {"offset": 0, "hex": "50", "gives": ["soil_moisture[0]"], "steers": False, "unread": False},
+        {"offset": 1, "hex": "02", "gives": ["energy"], "steers": False, "unread": False},
+        {"offset": 2, "hex": "ff", "gives": [], "steers": False, "unread": True},
+    ]
+    assert found["error"] is None
+
+
+def test_explain_of_a_refused_payload_has_its_bytes_and_the_reason(decode):
+    found = json.loads(decode("50", options=("--json", "--explain")).output)
+    assert found["bytes"] == [{"offset": 0, "hex": "50", "gives": [], "steers": False, "unread": False}]
+    assert found["error"]["reason"] == "truncated"
+
+
+def test_explain_for_people_shows_the_payload_and_a_legend(decode):
+    result = decode("5002ff", options=("--explain",))
+    assert "   0  50 02 ff" in result.output
+    assert "energy            1  2.0 kWh" in result.output
+    assert "not read          2" in result.output
+
+
+def test_parts_of_one_message_are_put_together_at_the_last(decode):
+    first, second = map(json.loads, decode("01", "02", decoder="test_halves").output.splitlines())
+    assert (first["readings"], first["warnings"]) == ([], ["part 2 of 2: the rest comes in other uplinks"])
+    assert second["readings"][0]["values"] == {"battery_level": 3.0}
+    assert second["warnings"] == []
+    assert "Put together from 2 parts." in decode("01", "02", decoder="test_halves", options=()).output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--decoder", "test_probe", "--port", "5"],
+        ["--decoder", "test_probe", "00"],
+        ["--port", "5", "00"],
+        ["--dev-eui", "70b3d57ed0000001", "00"],
+        ["--dev-eui", "70b3d57ed0000001", "--port", "5"],
+        ["--dev-eui", "not-one"],
+    ],
+)
+def test_payloads_need_decoder_and_port_and_a_device_needs_neither(decode, arguments):
+    result = CliRunner().invoke(app, ["decode", *arguments])
+    assert result.exit_code == 2, result.output
