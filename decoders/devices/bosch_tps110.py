@@ -121,6 +121,14 @@ DECODER = Decoder(
     function=decode,
     kinds=(ParkingBay, DeviceHealth),
     source="Bosch PLS Communication Interface V0.29.4; TheThingsNetwork/lorawan-devices vendor/bosch/tpl110-0292.js",
-    profiles=("Bosch TPS110", "Bosch TPS110 EU", "Bosch TPS110 EU868", "TPS110", "TPL110-0292", "tps110-0292"),
+    profiles=(
+        "Bosch TPS110",
+        "Bosch TPS110 EU",
+        "Bosch TPS110 EU868",
+        "TPS110",
+        "TPL110-0292",
+        "bosch/tps110",
+        "bosch/tps110-0292",
+    ),
     f_ports=tuple(_MESSAGES),
 )

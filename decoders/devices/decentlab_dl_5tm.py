@@ -41,5 +41,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="Decentlab DL-5TM data sheet; decentlab/decentlab-decoders",
-    profiles=("Decentlab DL-5TM", "DL-5TM"),
+    profiles=("Decentlab DL-5TM", "DL-5TM", "decentlab/dl-5tm"),
 )

@@ -49,5 +49,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="Decentlab DL-SMTP data sheet; decentlab/decentlab-decoders",
-    profiles=("Decentlab DL-SMTP", "DL-SMTP"),
+    profiles=("Decentlab DL-SMTP", "DL-SMTP", "decentlab/dl-smtp"),
 )

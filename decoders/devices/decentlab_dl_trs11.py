@@ -46,5 +46,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="Decentlab DL-TRS11 data sheet; decentlab/decentlab-decoders",
-    profiles=("Decentlab DL-TRS11", "DL-TRS11"),
+    profiles=("Decentlab DL-TRS11", "DL-TRS11", "decentlab/dl-trs11"),
 )

@@ -51,5 +51,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="Decentlab DL-TRS12 data sheet; decentlab/decentlab-decoders",
-    profiles=("Decentlab DL-TRS12", "DL-TRS12"),
+    profiles=("Decentlab DL-TRS12", "DL-TRS12", "decentlab/dl-trs12"),
 )

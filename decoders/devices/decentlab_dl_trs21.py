@@ -39,5 +39,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="Decentlab DL-TRS21 data sheet; decentlab/decentlab-decoders",
-    profiles=("Decentlab DL-TRS21", "DL-TRS21"),
+    profiles=("Decentlab DL-TRS21", "DL-TRS21", "decentlab/dl-trs21"),
 )

@@ -48,6 +48,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="LSE01 user manual; dragino/dragino-end-node-decoder LSE01",
-    profiles=("Dragino LSE01", "LSE01", "dragino-lse01"),
+    profiles=("Dragino LSE01", "LSE01", "dragino/lse01"),
     f_ports=(2,),
 )

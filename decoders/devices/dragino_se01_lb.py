@@ -51,6 +51,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="SE01-LB user manual; dragino/dragino-end-node-decoder SE01-LB",
-    profiles=("Dragino SE01-LB", "SE01-LB", "Dragino SE01-LS", "SE01-LS"),
+    profiles=("Dragino SE01-LB", "SE01-LB", "Dragino SE01-LS", "SE01-LS", "dragino/se01-lb"),
     f_ports=(2, 3, 5),
 )

@@ -49,6 +49,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="SE02-LB user manual; dragino/dragino-end-node-decoder SE02-LB",
-    profiles=("Dragino SE02-LB", "SE02-LB", "Dragino SE02-LS", "SE02-LS"),
+    profiles=("Dragino SE02-LB", "SE02-LB", "Dragino SE02-LS", "SE02-LS", "dragino/se02-lb"),
     f_ports=(2, 3, 5),
 )

@@ -220,6 +220,6 @@ DECODER = Decoder(
     profiles=tuple(
         prefix + module
         for module in ("CMi4110", "CMi4111", "CMi4130", "CMi4140", "CMi4160", "CMi4170", "CMi41xx")
-        for prefix in ("", "Elvaco ")
+        for prefix in ("", "Elvaco ", "elvaco/")
     ),
 )

@@ -120,5 +120,9 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="TheThingsNetwork/lorawan-devices vendor/imbuildings/imbuildings-decoder.js; IMBUILDINGS/PayloadParser",
-    profiles=("IMBuildings People Counter", "imbuildings-people-counter"),
+    profiles=(
+        "IMBuildings People Counter",
+        "imbuildings/people-counter",
+        "imbuildings/imbuildings-people-counter",
+    ),
 )

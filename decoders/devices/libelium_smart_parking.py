@@ -15,8 +15,9 @@ common; `libelium_smart_parking_v3` is for devices that are known to have firmwa
     3   types 0 and 1: temperature, i8 Cel
 
 A start frame is no sighting: its occupancy bit is what the sensor assumes before it has measured, so `occupied` stays
-None with STARTUP; the same while firmware 3 recalibrates. An error frame or a sensor error raises SENSOR_FAULT, and
-`occupied` is None. Frames of all other types repeat the state like a keep-alive.
+None with STARTUP; the same while firmware 3 recalibrates. A sensor error raises SENSOR_FAULT, and `occupied` is None.
+An error frame (of an axis, the clock or the radio; firmware 3 has none) repeats the last state: it is kept with
+SENSOR_FAULT, without an event, for it is no sighting. Frames of all other types repeat the state like a keep-alive.
 
 Source: Libelium Smart Parking technical guide; ZennerIoT/element-parsers lib/libelium_smart-parking_v3.ex.
 """
@@ -68,21 +69,21 @@ def _check_size(data: ByteReader, *sizes: int) -> None:
 
 
 def _flags(status: int) -> QualityFlag:
-    """What the type of the frame says about the trustworthiness of its occupancy bit."""
-    kind = status & 0xF
-    if kind in (_START_1, _START_2):
-        return QualityFlag.STARTUP
-    return QualityFlag.SENSOR_FAULT if kind == _ERROR else QualityFlag(0)
+    """What the type of the frame says about its occupancy bit."""
+    return QualityFlag.STARTUP if status & 0xF in (_START_1, _START_2) else QualityFlag(0)
 
 
 def _bay(uplink: Uplink, data: ByteReader, status: int, flags: QualityFlag) -> ParkingBay:
     kind = status & 0xF
     if kind > _LAST_TYPE:
         data.warn(f"unknown type of frame {kind}")
+    occupied = bool(status & 0x80)
+    if kind == _ERROR:
+        return ParkingBay.of(uplink, occupied=occupied, flags=flags | QualityFlag.SENSOR_FAULT)
     event = BayEvent.CHANGE if kind == _INFORMATION else BayEvent.HEARTBEAT
     if QualityFlag.STARTUP in flags:
         event = BayEvent.STARTUP
-    return ParkingBay.of(uplink, occupied=None if flags else bool(status & 0x80), event=event, flags=flags)
+    return ParkingBay.of(uplink, occupied=None if flags else occupied, event=event, flags=flags)
 
 
 def _battery_low(status: int) -> bool:

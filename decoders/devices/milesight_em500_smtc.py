@@ -111,5 +111,12 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="EM500-SMTC user guide; Milesight-IoT/SensorDecoders em-series/em500-smtc",
-    profiles=("Milesight EM500-SMTC", "EM500-SMTC", "Milesight EM500-SMT", "EM500-SMT"),
+    profiles=(
+        "Milesight EM500-SMTC",
+        "EM500-SMTC",
+        "Milesight EM500-SMT",
+        "EM500-SMT",
+        "milesight-iot/em500-smtc",
+        "milesight-iot/em500-smt",
+    ),
 )

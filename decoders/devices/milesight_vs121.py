@@ -123,5 +123,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="VS121 user guide; Milesight-IoT/SensorDecoders vs-series/vs121",
-    profiles=("Milesight VS121", "VS121"),
+    profiles=("Milesight VS121", "VS121", "milesight-iot/vs121"),
 )

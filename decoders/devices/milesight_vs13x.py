@@ -15,8 +15,7 @@ areas at 1D, stays at 1E; in history 1E (average) and 3C (longest).
 
 Channels of the readings: 1 to 4 the lines, 11 to 14 the areas; the same plus 100 for children.
 
-Totals are u32 and begin anew by schedule or command. A covered view raises SENSOR_FAULT: totals stand still, and who is
-present is not known.
+Totals are u32 and begin anew by schedule or command. A covered view raises SENSOR_FAULT: totals stand still.
 
 Source: VS133 and VS135 user guides; Milesight-IoT/SensorDecoders vs-series/vs133, vs135.
 """
@@ -94,5 +93,12 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="VS133 and VS135 user guides; Milesight-IoT/SensorDecoders vs-series/vs133, vs135",
-    profiles=("Milesight VS133", "VS133", "Milesight VS135", "VS135"),
+    profiles=(
+        "Milesight VS133",
+        "VS133",
+        "Milesight VS135",
+        "VS135",
+        "milesight-iot/vs133",
+        "milesight-iot/vs135",
+    ),
 )

@@ -8,7 +8,7 @@ Layout, any port (85 by default): entries of channel, type and data, little-endi
     03 8E   occupied, u8
     04 8E   calibration, u8: 1 succeeded, 0 failed
 
-After a failed calibration the sensor does not know the empty room: `occupied` is None with SENSOR_FAULT.
+After a failed calibration the sensor does not know the empty room: SENSOR_FAULT.
 
 Source: VS330 user guide; Milesight-IoT/SensorDecoders vs-series/vs330.
 """
@@ -54,5 +54,5 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="VS330 user guide; Milesight-IoT/SensorDecoders vs-series/vs330",
-    profiles=("Milesight VS330", "VS330"),
+    profiles=("Milesight VS330", "VS330", "milesight-iot/vs330"),
 )

@@ -94,5 +94,15 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="VS350, VS351, VS360 user guides; Milesight-IoT/SensorDecoders vs-series/vs350, vs351, vs360",
-    profiles=("Milesight VS350", "VS350", "Milesight VS351", "VS351", "Milesight VS360", "VS360"),
+    profiles=(
+        "Milesight VS350",
+        "VS350",
+        "Milesight VS351",
+        "VS351",
+        "Milesight VS360",
+        "VS360",
+        "milesight-iot/vs350",
+        "milesight-iot/vs351",
+        "milesight-iot/vs360",
+    ),
 )

@@ -58,6 +58,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(ParkingBay, DeviceHealth),
     source="TheThingsNetwork/lorawan-devices vendor/nwave/ncc405.js",
-    profiles=("Nwave NCC405", "NCC405", "ncc405"),
+    profiles=("Nwave NCC405", "NCC405", "nwave/ncc405sm", "nwave/ncc405fm"),
     f_ports=tuple(_MESSAGES),
 )

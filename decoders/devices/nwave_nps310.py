@@ -64,6 +64,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(ParkingBay, DeviceHealth),
     source="TheThingsNetwork/lorawan-devices vendor/nwave/nps310sm.js",
-    profiles=("Nwave NPS310", "Nwave NPS310SM", "NPS310SM", "nps310sm"),
+    profiles=("Nwave NPS310", "Nwave NPS310SM", "NPS310SM", "nwave/nps310sm"),
     f_ports=tuple(_MESSAGES),
 )

@@ -110,6 +110,14 @@ DECODER = Decoder(
     function=decode,
     kinds=(ParkingBay, DeviceHealth),
     source="TheThingsNetwork/lorawan-devices vendor/nwave/nps405.js",
-    profiles=("Nwave NPS405", "Nwave NPS405SM", "Nwave NPS405FM", "NPS405SM", "NPS405FM", "nps405sm", "nps405fm"),
+    profiles=(
+        "Nwave NPS405",
+        "Nwave NPS405SM",
+        "Nwave NPS405FM",
+        "NPS405SM",
+        "NPS405FM",
+        "nwave/nps405sm",
+        "nwave/nps405fm",
+    ),
     f_ports=tuple(_MESSAGES),
 )

@@ -103,6 +103,15 @@ DECODER = Decoder(
     function=decode,
     kinds=(PeopleCount, DeviceHealth),
     source="Parametric PCR2 application payload v2 to v4; TheThingsNetwork/lorawan-devices vendor/parametric",
-    profiles=("Parametric PCR2", "PCR2", "PCR2-OD", "PCR2-IN"),
+    profiles=(
+        "Parametric PCR2",
+        "PCR2",
+        "PCR2-OD",
+        "PCR2-IN",
+        "parametric/pcr2",
+        "parametric/pcr2-id",
+        "parametric/pcr2-od",
+        "parametric/pcr2-ods",
+    ),
     f_ports=(_COUNTS, 190),
 )

@@ -127,5 +127,13 @@ DECODER = Decoder(
     function=decode,
     kinds=(TreeMoisture, DeviceHealth),
     source="SenseCAP S210x user guide; Seeed-Solution/SenseCAP-Decoder S210X",
-    profiles=("SenseCAP S2104", "SenseCAP S2105", "S2104", "S2105"),
+    profiles=(
+        "SenseCAP S2104",
+        "SenseCAP S2105",
+        "S2104",
+        "S2105",
+        "sensecap/sensecaps2104-soil-moisture-temp",
+        "sensecap/sensecaps2105-soll-moisture-temp-ec",
+        "sensecap/sensecap-soil-th",
+    ),
 )

@@ -223,6 +223,11 @@ DECODER = Decoder(
         "TEKTELIC KIWI",
         "TEKTELIC CLOVER",
         "TEKTELIC Agriculture Sensor",
+        "tektelic/t00059xx-kiwi",
+        "tektelic/t00059xx-clover",
+        "tektelic/t00059xx-agriculture-sensor",
+        "tektelic/t000598x-kiwi",
+        "tektelic/t000598x-clover",
     ),
     f_ports=(_DATA_PORT, _CONFIGURATION_PORT, _ANSWER_PORT),
 )

@@ -72,6 +72,6 @@ DECODER = Decoder(
     function=decode,
     kinds=(ParkingBay, DeviceHealth),
     source="TheThingsNetwork/lorawan-devices vendor/tekzitel/tekzipark.js",
-    profiles=("Tekzitel TEKZIPARK", "TEKZIPARK"),
+    profiles=("Tekzitel TEKZIPARK", "TEKZIPARK", "tekzitel/tekzipark"),
     f_ports=tuple(_MESSAGES),
 )

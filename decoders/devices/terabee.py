@@ -14,8 +14,8 @@ Layout by port, big-endian:
 
 Channels of the occupancy counter: 0 the whole view, 1 to 8 the zones 0 to 7.
 
-Stopped, stuck and trouble raise SENSOR_FAULT: totals stand still and are kept, people in view are not known. The zeros
-of a warm-up are no measurement: None with STARTUP.
+Stopped, stuck and trouble raise SENSOR_FAULT, a warm-up STARTUP: what is sent is kept with the flag, totals stand
+still.
 
 Source: actility/device-catalog vendors/terabee; TheThingsNetwork/lorawan-devices vendor/terabee (lora-lm-xl).
 """
@@ -86,7 +86,7 @@ def decode_occupancy(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
     flags = _faults(data, _STOPPED_OR_STUCK) | (QualityFlag.STARTUP if warming_up else QualityFlag(0))
     people = [data.u8() for _ in range(1 + _ZONES)]
     return [
-        PeopleCount.of(uplink, channel=channel, present=None if flags else number, flags=flags)
+        PeopleCount.of(uplink, channel=channel, present=number, flags=flags)
         for channel, number in enumerate(people)
         if channel == 0 or number != _NO_ZONE
     ]
@@ -151,21 +151,26 @@ DECODERS = (
         name="terabee_pc_l_xl",
         model="People Flow Counting L-XL",
         function=decode_l_xl,
-        profiles=("Terabee People Flow Counting L-XL", "Terabee People Counting L-XL", "TB-PC-L-XL"),
+        profiles=(
+            "Terabee People Flow Counting L-XL",
+            "Terabee People Counting L-XL",
+            "TB-PC-L-XL",
+            "terabee/people-flow-counting-l-xl",
+        ),
         f_ports=(1, _AREA, *_COMMANDS_L_XL),
     ),
     _decoder(
         name="terabee_tb_pcm",
         model="People Flow Counting M",
         function=decode_m,
-        profiles=("Terabee People Flow Counting M", "TB-PCM"),
+        profiles=("Terabee People Flow Counting M", "TB-PCM", "terabee/people-flow-counting-m"),
         f_ports=(82, *_COMMANDS_M),
     ),
     _decoder(
         name="terabee_tb_poc",
         model="People Occupancy Counting",
         function=decode_occupancy,
-        profiles=("Terabee People Occupancy Counting", "TB-POC"),
+        profiles=("Terabee People Occupancy Counting", "TB-POC", "terabee/people-occupancy-counting"),
         f_ports=(83, *_COMMANDS_OCCUPANCY),
     ),
     _decoder(
@@ -174,7 +179,7 @@ DECODERS = (
         function=decode_level,
         kinds=(DeviceHealth,),
         source="TheThingsNetwork/lorawan-devices vendor/terabee/lora-lm-xl",
-        profiles=("Terabee Level Monitoring XL", "TB-LM-XL"),
+        profiles=("Terabee Level Monitoring XL", "TB-LM-XL", "terabee/lora-lm-xl"),
         f_ports=(1,),
     ),
 )
