@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 from decoders.javascript import CodecFailure, CodecPool, CodecResult
 from ingest.delivery import Delivery
@@ -45,10 +46,10 @@ class CodecLane:
         """No request is on its way."""
         return not self._requests
 
-    def send(self, waiting: Sequence[Waiting], tasks: asyncio.TaskGroup) -> None:
+    def send(self, waiting: Sequence[Waiting], tasks: asyncio.TaskGroup) -> asyncio.Task[None]:
         """Complete the records of `waiting` as a task of `tasks`."""
         self._requests += 1
-        tasks.create_task(self._complete(waiting))
+        return tasks.create_task(self._complete(waiting))
 
     def give_up(self) -> None:
         """The end is near: records that wait for a codec stay as they are, and must not be written."""
@@ -104,25 +105,51 @@ class CodecLane:
         self._metrics.codec_quarantined(codec, quarantined=quarantined)
 
 
-async def prepare_all(
-    preparation: Preparation, lane: CodecLane, deliveries: Sequence[Delivery]
-) -> tuple[list[Record], float]:
-    """Records in the order of `deliveries`, and the seconds that parsing and native decoding took."""
+class Parsed(NamedTuple):
+    """A batch that is parsed.
+
+    Attributes:
+        records: in the order of the deliveries.
+        requests: the codecs' answers that some of the records still wait for.
+        seconds: what parsing and native decoding took.
+    """
+
+    records: list[Record]
+    requests: list[asyncio.Task[None]]
+    seconds: float
+
+    async def completed(self) -> list[Record]:
+        """The records, when all of them are complete, or given up with the lane."""
+        for request in self.requests:
+            await request
+        return self.records
+
+
+async def parse_all(
+    preparation: Preparation, lane: CodecLane, deliveries: Sequence[Delivery], tasks: asyncio.TaskGroup
+) -> Parsed:
+    """Parse and decode, giving way to others between slices; codecs answer in `tasks`."""
     seconds = 0.0
     records: list[Record] = []
     waiting: list[Waiting] = []
+    requests: list[asyncio.Task[None]] = []
+    for start in range(0, len(deliveries), SLICE):
+        started = perf_counter()
+        records += [preparation.prepare(delivery, waiting) for delivery in deliveries[start : start + SLICE]]
+        seconds += perf_counter() - started
+        last = start + SLICE >= len(deliveries)
+        if waiting and (last or lane.idle or len(waiting) >= MAX_CALLS):
+            requests.append(lane.send(waiting, tasks))
+            waiting = []
+        await asyncio.sleep(0)
+    return Parsed(records, requests, seconds)
+
+
+async def prepare_all(preparation: Preparation, lane: CodecLane, deliveries: Sequence[Delivery]) -> list[Record]:
+    """The complete records of `deliveries`, in their order."""
     async with asyncio.TaskGroup() as tasks:
-        for start in range(0, len(deliveries), SLICE):
-            started = perf_counter()
-            records += [preparation.prepare(delivery, waiting) for delivery in deliveries[start : start + SLICE]]
-            seconds += perf_counter() - started
-            if waiting and (lane.idle or len(waiting) >= MAX_CALLS):
-                lane.send(waiting, tasks)
-                waiting = []
-            await asyncio.sleep(0)
-        if waiting:
-            lane.send(waiting, tasks)
-    return records, seconds
+        parsed = await parse_all(preparation, lane, deliveries, tasks)
+        return await parsed.completed()
 
 
 def _outcome(result: CodecResult) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
-from ingest.codecs import CodecLane, prepare_all
+from ingest.codecs import CodecLane, Parsed, parse_all
 from ingest.delivery import Delivery, Inflow
 from ingest.metrics import Metrics
 from ingest.outage import Outage
@@ -29,7 +29,7 @@ READY_BATCHES = 1
 
 _ENDING = "given up: the program ends"
 
-Prepared = tuple[Sequence[Delivery], Sequence[Record]]
+Ready = tuple[Sequence[Delivery], Parsed]
 Ack = Callable[[Sequence[Delivery]], None]
 
 
@@ -86,13 +86,13 @@ class Pipeline:
 
     async def consume(self, inflow: Inflow, *, live: bool = True) -> None:
         """The line for one source, until it ends: one batch is parsed while one is ready and one commits."""
-        ready: asyncio.Queue[Prepared | None] = asyncio.Queue(READY_BATCHES)
+        ready: asyncio.Queue[Ready | None] = asyncio.Queue(READY_BATCHES)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store_in_order(ready, inflow.ack, live=live))
             async for deliveries in inflow.batches():
                 self._metrics.received(inflow.source, len(deliveries))
                 self._unstored[id(deliveries)] = deliveries[0].received_at
-                await ready.put((deliveries, await self.prepare(deliveries)))
+                await ready.put((deliveries, await self._parse(deliveries, tasks)))
             await ready.put(None)
 
     async def submit(self, deliveries: Sequence[Delivery], *, live: bool = False) -> WriteResult | None:
@@ -106,11 +106,19 @@ class Pipeline:
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> list[Record]:
         """Parse and decode, giving way to others between slices."""
-        preparation = self._preparation
-        records, seconds = await prepare_all(preparation, self._codecs, deliveries)
-        self._metrics.decoded(len(records), seconds)
+        async with asyncio.TaskGroup() as tasks:
+            return await self._completed(await self._parse(deliveries, tasks))
+
+    async def _parse(self, deliveries: Sequence[Delivery], tasks: asyncio.TaskGroup) -> Parsed:
+        """All but the answers of vendors' codecs, which come in `tasks` while the next batch is parsed."""
+        parsed = await parse_all(self._preparation, self._codecs, deliveries, tasks)
+        self._metrics.decoded(len(parsed.records), parsed.seconds)
+        return parsed
+
+    async def _completed(self, parsed: Parsed) -> list[Record]:
+        records = await parsed.completed()
         if self._shadow is not None:
-            self._shadow.offer(preparation.shadows, records)
+            self._shadow.offer(self._preparation.shadows, records)
         return records
 
     async def drain(self) -> None:
@@ -132,9 +140,9 @@ class Pipeline:
                 self._metrics.commit_failed()
                 await self._outage.wait_for_database()
 
-    async def _store_in_order(self, ready: "asyncio.Queue[Prepared | None]", ack: Ack, *, live: bool) -> None:
+    async def _store_in_order(self, ready: "asyncio.Queue[Ready | None]", ack: Ack, *, live: bool) -> None:
         while (prepared := await ready.get()) is not None:
-            deliveries, records = prepared
+            deliveries, records = prepared[0], await self._completed(prepared[1])
             await self._outage.insist(partial(self._store, deliveries, records, live=live))
             del self._unstored[id(deliveries)]
             ack(deliveries)

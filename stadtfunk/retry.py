@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from decoders.errors import RejectReason
+from ingest.assembly import Assembler, place_of, refused_sets
 from ingest.codecs import CodecLane, prepare_all
 from ingest.delivery import Delivery
 from ingest.metrics import Metrics
@@ -41,6 +42,7 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
     known = parsers(settings)
     codecs = CodecLane(Metrics(CollectorRegistry()))
     done = Retried()
+    assembler = Assembler()
     writer = Writer(
         partial(connect, settings.database, role=Role.INGEST, application_name="stadtfunk retry"),
         deadline=settings.database.timeouts.outer,
@@ -49,17 +51,20 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
     try:
         async for messages in find_all(connection, selection):
             done.still["unknown_source"] += sum(message.source not in known for message in messages)
-            records = await _prepared(
-                prepare, codecs, [message for message in messages if message.source in known], done
-            )
-            if not records:
+            found = await _prepared(prepare, codecs, [message for message in messages if message.source in known], done)
+            found |= await _whole(prepare, writer, messages, done)
+            if not found:
                 continue
-            result = await writer.write(list(records.values()), redecode=True)
+            records = [record for several in found.values() for record in several]
+            result = await writer.write(records, redecode=True)
             done.result.add(result)
             if result.quarantined:  # which one is not told: the whole chunk stays open, the next try is harmless
-                done.still[RejectReason.DATABASE_REFUSED] += len(records)
+                done.still[RejectReason.DATABASE_REFUSED] += len(found)
             else:
-                done.resolved += await resolve(connection, list(records))
+                done.resolved += await resolve(connection, list(found))
+            assembler.note(records)
+        while assembler.due:
+            done.result.add((await assembler.run(writer, prepare.mapping))[1])
     finally:
         await codecs.close()
         await writer.close()
@@ -69,14 +74,26 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
 
 async def _prepared(
     preparation: Preparation, codecs: CodecLane, messages: list[RejectedMessage], done: Retried
-) -> dict[int, Record]:
+) -> dict[int, list[Record]]:
     """Records by message id of what is understood now; the rest is counted, and not written again."""
-    deliveries = [Delivery(one.source, one.topic, one.payload, one.received_at) for one in messages]
-    records, _ = await prepare_all(preparation, codecs, deliveries)
-    understood = {}
-    for message, record in zip(messages, records, strict=True):
-        if record.reason is None:
-            understood[message.id] = record
-        else:
-            done.still[record.reason] += 1
-    return understood
+    received = [message for message in messages if place_of(message.topic) is None]
+    deliveries = [Delivery(one.source, one.topic, one.payload, one.received_at) for one in received]
+    records = await prepare_all(preparation, codecs, deliveries)
+    return _understood({message.id: [record] for message, record in zip(received, records, strict=True)}, done)
+
+
+async def _whole(
+    preparation: Preparation, writer: Writer, messages: list[RejectedMessage], done: Retried
+) -> dict[int, list[Record]]:
+    """The same of payloads that were made whole from several uplinks; one whose parts are gone counts as `gone`."""
+    refused = {message.topic: message.id for message in messages if place_of(message.topic) is not None}
+    sets = await refused_sets(writer, preparation.mapping, refused)
+    done.still["gone"] += len(refused.keys() - sets.keys())
+    return _understood({refused[topic]: records for topic, records in sets.items() if topic in refused}, done)
+
+
+def _understood(found: dict[int, list[Record]], done: Retried) -> dict[int, list[Record]]:
+    for records in found.values():
+        if (reason := records[-1].reason) is not None:
+            done.still[reason] += 1
+    return {number: records for number, records in found.items() if records[-1].reason is None}

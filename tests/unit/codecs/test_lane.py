@@ -39,7 +39,7 @@ def measured(records) -> list[float]:
 
 async def test_records_keep_their_order_and_get_their_own_answers():
     deliveries = [delivery(n % 90, "native" if n % 3 else "acme_probe") for n in range(300)]
-    records, _ = await prepare_all(preparation(native(), decoder(SOIL)), lane(PaperPool()), deliveries)
+    records = await prepare_all(preparation(native(), decoder(SOIL)), lane(PaperPool()), deliveries)
     assert measured(records) == [n % 90 for n in range(300)]
     assert {record.outcome for record in records} == {Outcome.DECODED}
     assert records[0].decoder.name == "acme_probe"
@@ -54,7 +54,7 @@ async def test_an_idle_worker_gets_work_at_once_and_a_busy_one_gets_it_in_bounde
     assert pool.requests[0] == SLICE
     assert max(pool.requests) == MAX_CALLS
     gate.set()
-    assert len((await task)[0]) == count
+    assert len(await task) == count
 
 
 async def test_native_uplinks_are_decoded_while_a_codec_runs():
@@ -80,7 +80,7 @@ async def test_without_a_codec_no_pool_is_made():
 
 async def test_a_port_that_the_codec_does_not_know_never_reaches_it():
     pool = PaperPool()
-    [record], _ = await prepare_all(preparation(decoder(SOIL, f_ports=(85,))), lane(pool), [delivery(1)])
+    [record] = await prepare_all(preparation(decoder(SOIL, f_ports=(85,))), lane(pool), [delivery(1)])
     assert (record.reason, pool.requests) == (RejectReason.UNKNOWN_PORT, [])
 
 
@@ -88,7 +88,7 @@ async def test_a_failure_is_a_reason_and_costs_its_neighbours_nothing():
     def answer(call):
         return failing(CodecFailure.KILLED)(call) if call.payload == b"\0\1" else echo(call)
 
-    records, _ = await prepare_all(preparation(decoder(SOIL)), lane(PaperPool(answer)), [delivery(1), delivery(2)])
+    records = await prepare_all(preparation(decoder(SOIL)), lane(PaperPool(answer)), [delivery(1), delivery(2)])
     assert [record.outcome for record in records] == [Outcome.FAILED, Outcome.DECODED]
     assert (records[0].reason, records[0].message) == (RejectReason.CODEC_KILLED, b"raw")
 

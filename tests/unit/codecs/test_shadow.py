@@ -53,7 +53,7 @@ class Stage:
         """Prepare `count` uplinks as the pipeline does, and offer them."""
         lane = CodecLane(Metrics(CollectorRegistry()), PaperPool)
         made = Preparation({"city": parse}, self.mapping)
-        records, _ = await prepare_all(made, lane, [delivery(1 + n % 90, "live") for n in range(count)])
+        records = await prepare_all(made, lane, [delivery(1 + n % 90, "live") for n in range(count)])
         self.shadow.offer(made.shadows, records)
 
     async def compare(self, count: int) -> None:
