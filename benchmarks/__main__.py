@@ -64,6 +64,15 @@ def measure_growth(made: Rig, scale: float) -> Numbers:
     return numbers
 
 
+def measure_codec(made: Rig, scale: float) -> Numbers:
+    """The service with a vendor's codec for every uplink."""
+    runs = [drain(made, round(50_000 * scale), devices=5000, sensor="codec") for _ in range(RUNS)]
+    return {
+        "codec_pipeline_rate": median(one.rate for one in runs),
+        "codec_pipeline_cpu_us": median(one.cpu_us for one in runs),
+    }
+
+
 def measure_latency(made: Rig, scale: float) -> Numbers:
     """Publish → commit at 1,000 uplinks/s."""
     lags = latency(made, rate=1000, seconds=max(5, round(30 * scale)))
@@ -91,6 +100,7 @@ def measure_outage(made: Rig, scale: float) -> Numbers:
 
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
+    "codec": measure_codec,
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
@@ -100,7 +110,9 @@ PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
 def main() -> None:
     """Run the parts that the command line names, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="drain latency outage growth; default: all")
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], help="drain codec latency outage growth; default: all"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
     chosen = parser.parse_args()
     scale = 0.1 if chosen.quick else 1.0

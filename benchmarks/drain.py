@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import mqtt5
 
+from benchmarks.codecs import codec_settings
 from benchmarks.messages import APPLICATION, SENSORS, uplinks
 from benchmarks.rig import Rig
 from tests.support.publisher import Publisher
@@ -50,7 +51,7 @@ def drain(
     if not null:
         rig.fresh_schema()
     asyncio.run(queue(rig, uplinks(messages, devices=devices, sensor=SENSORS[sensor])))
-    report = consume(rig, messages, transport=transport, null=null, profile=profile)
+    report = consume(rig, messages, transport=transport, null=null, profile=profile, codec=sensor == "codec")
     if not null:
         check_all_stored(rig, messages, SENSORS[sensor].table)
     return Drained(messages, report["seconds"], report["cpu"], report["rss_mb"])
@@ -63,13 +64,15 @@ async def queue(rig: Rig, messages: Iterable[tuple[str, bytes]]) -> None:
         await publisher.publish_all(messages)
 
 
-def consume(rig: Rig, messages: int, *, transport: str, null: bool, profile: str = "") -> dict[str, float]:
+def consume(
+    rig: Rig, messages: int, *, transport: str, null: bool, profile: str = "", codec: bool = False
+) -> dict[str, float]:
     """Run the consumer in a process of its own until it has acked everything."""
     order = {
         "messages": messages,
         "null": null,
         "profile": profile,
-        "settings": settings(rig, transport),
+        "settings": settings(rig, transport, codec=codec),
     }
     ended = subprocess.run(
         [sys.executable, "-m", "benchmarks.consumer", json.dumps(order)],
@@ -81,8 +84,8 @@ def consume(rig: Rig, messages: int, *, transport: str, null: bool, profile: str
     return report
 
 
-def settings(rig: Rig, transport: str) -> dict[str, object]:
-    """The service's configuration: defaults but for addresses."""
+def settings(rig: Rig, transport: str, *, codec: bool = False) -> dict[str, object]:
+    """The service's configuration: defaults but for addresses, and a vendor's codec."""
     return {
         "sources": [
             {
@@ -99,6 +102,7 @@ def settings(rig: Rig, transport: str) -> dict[str, object]:
         "database": {"dsn": rig.dsn},
         "spool": {"path": str(rig.folder / "spool.sqlite")},
         "http": {"port": 0},
+        **(codec_settings(rig.folder / "codecs") if codec else {}),
     }
 
 

@@ -3,8 +3,10 @@
 import base64
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+from benchmarks.codecs import PROFILE
 
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
 GATEWAYS = 22
@@ -83,6 +85,8 @@ SENSORS = {
     ),
 }
 """One reading per uplink, two (the battery is one), and one that takes long to decode."""
+SENSORS["codec"] = replace(SENSORS["soil"], profile=PROFILE)
+"""The same payload for a vendor's codec."""
 
 
 def dev_eui(number: int) -> str:
