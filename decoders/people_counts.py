@@ -11,8 +11,6 @@ from decoders.reader import ByteReader
 from decoders.readings import DeviceHealth, PeopleCount, QualityFlag, Reading
 from decoders.uplink import Uplink
 
-_ABOUT_NOW = ("present", "occupied")
-
 
 class _Live(NamedTuple):
     """The moment of the report; `at` is None where the uplink's time counts."""
@@ -72,7 +70,7 @@ class Counts:
     def _live_readings(self) -> list[Reading]:
         now, live = self._now(), self._live
         if QualityFlag.SENSOR_FAULT in now.flags:
-            live = {channel: _without_now(values) for channel, values in (live or {0: {}}).items()}
+            live = live or {0: {}}  # a fault that comes alone is told, too
         return [self._count(now, channel, values) for channel, values in live.items()]
 
     def _health_readings(self) -> list[Reading]:
@@ -102,11 +100,6 @@ class Counts:
 
 CountEntry = Callable[[Counts, ByteReader], None]
 """Takes the data of one entry."""
-
-
-def _without_now(values: Mapping[str, object]) -> dict[str, object]:
-    """The values of a faulty sensor: totals stand still, but it does not see who is there."""
-    return {name: None if name in _ABOUT_NOW else value for name, value in values.items()}
 
 
 def history(kinds: Mapping[int, CountEntry]) -> dict[bytes, CountEntry]:

@@ -338,7 +338,8 @@ class HeatMeter(Reading):
 class ParkingBay(Reading):
     """One parking bay, or the way to several: occupied or not, and why the sensor spoke.
 
-    `occupied` is None where the sensor said something without having looked: after a start, or with a fault.
+    A sighting is a state with the event change or heartbeat. `occupied` is None where the sensor spoke without having
+    looked: after a start, or with a fault; what it repeats in an error report has no event.
     """
 
     kind = "parking_bay"
@@ -368,8 +369,8 @@ class ParkingBay(Reading):
 class PeopleCount(Reading):
     """People who passed a counting line, since start (counters) and in the reporting period, or are in an area now.
 
-    `channel` is the line or area of the device. A fault leaves a total as it is, for it only stands still; what it says
-    about now becomes None.
+    `channel` is the line or area of the device. What a counter sends beside a fault (stopped, covered, warming up) is
+    kept as it is, with the flag: totals only stand still.
     """
 
     kind = "people_count"

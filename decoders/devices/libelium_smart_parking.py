@@ -33,32 +33,31 @@ from decoders.uplink import Uplink
 _SIZE_V1, _SIZE = 12, 11
 _INFORMATION, _KEEP_ALIVE, _ERROR, _START_1, _START_2, _LAST_TYPE = 0, 1, 3, 4, 5, 8
 _RECALIBRATION = 0x10
+_EVENTS: dict[int, BayEvent | None] = {_INFORMATION: BayEvent.CHANGE, _ERROR: None}
+"""Why the sensor spoke, by type of frame; all others are heartbeats."""
 
 
 def decode(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
     _check_size(data, _SIZE, _SIZE_V1)
     status = data.u8()
     data.rest()
-    bay = _bay(uplink, data, status, _flags(status))
-    return bay, DeviceHealth.of(uplink, battery_low=_battery_low(status))
+    return _bay(uplink, data, status), DeviceHealth.of(uplink, battery_low=_battery_low(status))
 
 
 def decode_v3(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
     _check_size(data, _SIZE)
     status, _, second, third = data.u8(), data.u8(), data.u8(), data.i8()
     data.rest()
-    flags = _flags(status)
-    if status & _RECALIBRATION:
-        flags |= QualityFlag.STARTUP
+    doubt = QualityFlag.STARTUP if status & _RECALIBRATION else QualityFlag(0)
     health: dict[str, object] = {"battery_low": _battery_low(status)}
     if status & 0xF in (_INFORMATION, _KEEP_ALIVE):
         health["device_temperature"] = float(third)
         if second:
             data.warn(f"sensor error {second}")
-            flags |= QualityFlag.SENSOR_FAULT
+            doubt |= QualityFlag.SENSOR_FAULT
     elif status & 0xF == _START_1:
         health["firmware"] = str(second)
-    return _bay(uplink, data, status, flags), DeviceHealth.of(uplink, health)
+    return _bay(uplink, data, status, doubt), DeviceHealth.of(uplink, health)
 
 
 def _check_size(data: ByteReader, *sizes: int) -> None:
@@ -68,22 +67,17 @@ def _check_size(data: ByteReader, *sizes: int) -> None:
         raise DecodeError(RejectReason.INVALID_PAYLOAD, f"{data.remaining} bytes, expected {max(sizes)}")
 
 
-def _flags(status: int) -> QualityFlag:
-    """What the type of the frame says about its occupancy bit."""
-    return QualityFlag.STARTUP if status & 0xF in (_START_1, _START_2) else QualityFlag(0)
-
-
-def _bay(uplink: Uplink, data: ByteReader, status: int, flags: QualityFlag) -> ParkingBay:
+def _bay(uplink: Uplink, data: ByteReader, status: int, doubt: QualityFlag = QualityFlag(0)) -> ParkingBay:
+    """The bay; `doubt` is what the rest of the frame says against its occupancy bit."""
     kind = status & 0xF
     if kind > _LAST_TYPE:
         data.warn(f"unknown type of frame {kind}")
-    occupied = bool(status & 0x80)
-    if kind == _ERROR:
-        return ParkingBay.of(uplink, occupied=occupied, flags=flags | QualityFlag.SENSOR_FAULT)
-    event = BayEvent.CHANGE if kind == _INFORMATION else BayEvent.HEARTBEAT
-    if QualityFlag.STARTUP in flags:
-        event = BayEvent.STARTUP
-    return ParkingBay.of(uplink, occupied=None if flags else occupied, event=event, flags=flags)
+    if kind in (_START_1, _START_2):
+        doubt |= QualityFlag.STARTUP
+    event = BayEvent.STARTUP if QualityFlag.STARTUP in doubt else _EVENTS.get(kind, BayEvent.HEARTBEAT)
+    occupied = None if doubt else bool(status & 0x80)
+    flags = doubt | QualityFlag.SENSOR_FAULT if kind == _ERROR else doubt
+    return ParkingBay.of(uplink, occupied=occupied, event=event, flags=flags)
 
 
 def _battery_low(status: int) -> bool:

@@ -68,10 +68,13 @@ def test_entries_of_one_line_and_time_are_one_reading() -> None:
     assert [(one.channel, one.entered, one.exited_period) for one in readings] == [(1, 10, 2), (2, 12, None)]
 
 
-def test_a_fault_leaves_totals_and_takes_what_is_said_about_now() -> None:
+def test_a_fault_flags_what_is_counted_and_leaves_it() -> None:
     readings = decode(bytes.fromhex("03d20a000000 0fe301020304 50fc000001"), VS13X).readings
     assert {one.flags for one in readings} == {QualityFlag.SENSOR_FAULT}
-    assert [(one.entered, one.present) for one in readings] == [(10, None), *[(None, None)] * 4]
+    assert [(one.entered, one.present) for one in readings] == [
+        (10, None),
+        *[(None, number) for number in (1, 2, 3, 4)],
+    ]
 
 
 def test_a_fault_does_not_touch_history() -> None:

@@ -32,13 +32,6 @@ def test_counts_are_whole_and_not_negative(decoder: Decoder) -> None:
     assert all(type(number) is int and number >= 0 for number in counted if number is not None)
 
 
-@every_counter
-def test_what_a_faulty_sensor_says_about_now_is_unknown(decoder: Decoder) -> None:
-    doubt = QualityFlag.SENSOR_FAULT | QualityFlag.STARTUP
-    doubtful = [one for one in counts(decoder) if one.flags & doubt]
-    assert [one for one in doubtful if one.present is not None or one.occupied is not None] == []
-
-
 def test_faults_are_shown_by_vectors_of_those_who_report_them() -> None:
     reporting = {
         decoder.name for decoder in COUNTERS if any(QualityFlag.SENSOR_FAULT in one.flags for one in counts(decoder))
