@@ -227,6 +227,33 @@ async def test_a_new_mapping_is_taken_over_and_a_wrong_one_is_not(city: City, ca
         assert failures(city) == 2
 
 
+TABLE = """
+tables:
+  probe:
+    source: made up
+    profiles: [probe]
+    readings: [{{kind: device_health, fields: {{battery_level: {{offset: 0, size: 1, divide: {divide}}}}}}}]
+"""
+
+
+async def test_a_changed_table_is_taken_over_and_a_wrong_one_holds_nobody_up(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    city.file.write_text(CONFIGURATION + TABLE.format(divide=1))
+    async with running(city.renewal()):
+        assert await city.level("probe") == 50.0
+        city.file.write_text(CONFIGURATION + TABLE.format(divide=2))
+        await city.until_level("probe", 25.0)
+        city.file.write_text(CONFIGURATION + TABLE.format(divide=0))
+        await city.until(lambda: failures(city) == 1)
+        assert "fields.battery_level.divide: expected a number other than 0" in caplog.text
+        write(city.mine, "one", 9.0)
+        await city.until_level("one", 9.0)
+        assert await city.level("probe") == 25.0
+        city.file.write_text(CONFIGURATION)
+        await city.until_level("probe", None)
+
+
 async def test_a_mapping_to_a_decoder_whose_file_is_removed_keeps_everything_as_it_is(city: City) -> None:
     city.file.write_text(CONFIGURATION + "mapping: {profiles: {ours: one}}\n")
     async with running(city.renewal()):
