@@ -13,6 +13,7 @@ from decoders.readings import (
     ParkingBay,
     QualityFlag,
     Reading,
+    TreeCrown,
     TreeMoisture,
     whole_second,
 )
@@ -23,6 +24,7 @@ from .cases import AT, uplink
 MESSAGE = uplink(b"", 2)
 EXAMPLES: list[tuple[type[Reading], dict[str, object]]] = [
     (TreeMoisture, {"soil_moisture": 19.5, "soil_temperature": None}),
+    (TreeCrown, {"stress_index": 64.0, "resistance": 118.5, "light": None}),
     (HeatMeter, {"energy": 12.0, "error_code": 3, "meter_time": AT}),
     (ParkingBay, {"occupied": True, "event": BayEvent.CHANGE, "previous_duration": 4.0}),
     (DeviceHealth, {"firmware": "1.2", "battery_level": 50.0, "external_power": False}),
