@@ -28,6 +28,8 @@ class CodecFailure(StrEnum):
     """Its result is too large or nested too deeply."""
     QUARANTINED = "quarantined"
     """It was not run: it overran too often in a row."""
+    UNAVAILABLE = "unavailable"
+    """It was not run: the sandbox itself does not work. Said by who asked it."""
 
 
 @dataclass(frozen=True)

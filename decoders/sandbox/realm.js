@@ -57,6 +57,26 @@
   define(RealDate.prototype, "constructor", UplinkDate);
   define(world, "Date", UplinkDate);
 
+  // The engine has no `Intl`; without a choice of the codec the texts are those of other engines for US English.
+  const two = (number) => (number < 10 ? "0" : "") + number;
+  const clockText = (date) => {
+    const hour = date.getUTCHours();
+    return (hour % 12 || 12) + ":" + two(date.getUTCMinutes()) + ":" + two(date.getUTCSeconds()) + (hour < 12 ? " AM" : " PM");
+  };
+  const dateText = (date) => date.getUTCMonth() + 1 + "/" + date.getUTCDate() + "/" + date.getUTCFullYear();
+  const isUsual = (locale, choice) => (locale === undefined || locale === "en-US") && choice === undefined;
+  const localTexts = {
+    toLocaleString: (date) => dateText(date) + ", " + clockText(date),
+    toLocaleDateString: dateText,
+    toLocaleTimeString: clockText,
+  };
+  for (const name of ownKeys(localTexts)) {
+    const [text, native] = [localTexts[name], RealDate.prototype[name]];
+    define(RealDate.prototype, name, { [name](locale, choice) {
+      return isUsual(locale, choice) && this.getTime() === this.getTime() ? text(this) : apply(native, this, [locale, choice]);
+    } }[name]);
+  }
+
   const random = new WordArray(1); // the same call gives the same result, so chance is the same, too
   define(Math, "random", { random() {
     let word = (random[0] += 0x6d2b79f5);
@@ -301,9 +321,11 @@
   // From here on the language cannot be changed, except for the properties that this codec changes whenever it loads:
   // those are reset after every call.
   function seal(patchText) {
-    for (const from of CODE_FROM_TEXT) forbidCodeFromText(from);
-    define(world, "eval", { eval() { throw needsFreshRealm(); } }.eval);
-    const objects = [world, ...intrinsics()];
+    const objects = [world, ...intrinsics()]; // in the order of `watch`, so before anything is replaced
+    objects.push(...CODE_FROM_TEXT.map(withoutCodeFromText));
+    const noEval = { eval() { throw needsFreshRealm(); } }.eval;
+    define(world, "eval", noEval);
+    objects.push(noEval);
     const patches = new Map();
     for (const [index, key, enumerable] of parse(patchText)) {
       if (!patches.has(index)) patches.set(index, new Map());
@@ -335,13 +357,14 @@
     return new RealError("needs a realm of its own");
   }
 
-  function forbidCodeFromText(original) {
+  function withoutCodeFromText(original) {
     const { prototype, name } = original;
     const stub = function () { throw needsFreshRealm(); };
     defineProperty(stub, "name", { value: name });
     defineProperty(stub, "prototype", { value: prototype });
     define(prototype, "constructor", stub);
     if (world[name] === original) define(world, name, stub);
+    return stub;
   }
 
   // A property that is only readable could not be shadowed by assignment in objects that inherit it, as

@@ -1,0 +1,2 @@
+// expect: overrun | killed | memory | threw
+function decodeUplink() { let n = 7n ** 250000n; for (;;) String(n); }

@@ -1,0 +1,2 @@
+// expect: data {"caught":true}
+function decodeUplink() { try { new Uint8Array(1 << 28); } catch (e) { return { data: { caught: true } }; } }

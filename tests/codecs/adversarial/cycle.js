@@ -1,0 +1,2 @@
+// expect: threw
+function decodeUplink() { const data = {}; data.self = data; return { data }; }

@@ -1,0 +1,2 @@
+// expect: memory
+function decodeUplink() { return decodeUplink(); }

@@ -1,0 +1,3 @@
+// expect: overrun
+while (true) {}
+function decodeUplink() { return { data: {} }; }

@@ -1,0 +1,2 @@
+// expect: overrun
+function decodeUplink() { return { data: { get value() { for (;;); } } }; }

@@ -1,0 +1,2 @@
+// expect: overrun
+function decodeUplink() { throw { get message() { for (;;); } }; }

@@ -1,0 +1,2 @@
+// expect: overrun
+function decodeUplink() { return new Proxy({}, { ownKeys() { for (;;); } }); }

@@ -1,0 +1,2 @@
+// expect: threw
+function decodeUplink() { throw { get message() { throw this; }, toString() { throw this; } }; }

@@ -1,0 +1,2 @@
+// expect: threw
+function decodeUplink() { return import("std").then((std) => ({ data: { std } })); }

@@ -1,0 +1,2 @@
+// expect: not_loaded
+var decodeUplink = { data: {} };

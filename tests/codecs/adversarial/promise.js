@@ -1,0 +1,2 @@
+// expect: threw
+async function decodeUplink() { return { data: { value: 1 } }; }

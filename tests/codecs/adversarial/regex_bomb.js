@@ -1,0 +1,2 @@
+// expect: overrun
+function decodeUplink() { return { data: { ok: /^(a+)+$/.test("a".repeat(64) + "b") } }; }

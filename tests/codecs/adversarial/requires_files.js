@@ -1,0 +1,3 @@
+// expect: threw
+const fs = require("fs");
+function decodeUplink() { return { data: { files: fs.readdirSync("/") } }; }

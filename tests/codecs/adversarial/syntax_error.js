@@ -1,0 +1,2 @@
+// expect: not_loaded
+function decodeUplink( { return { data: {} }; }

@@ -1,0 +1,2 @@
+// expect: threw
+function decodeUplink() { return { data: { toJSON() { throw new Error("no JSON"); } } }; }

@@ -1,0 +1,2 @@
+// expect: not_loaded
+throw new Error("not today");

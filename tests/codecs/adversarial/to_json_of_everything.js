@@ -1,0 +1,3 @@
+// expect: data {}
+Object.prototype.toJSON = function () { return {}; };
+function decodeUplink() { return { data: { value: 1 } }; }

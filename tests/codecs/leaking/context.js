@@ -1,0 +1,1 @@
+function decodeUplink() { context.push(1); return { data: { calls: context.length } }; }

@@ -1,0 +1,1 @@
+function decodeUplink() { const calls = typeof parseInt === "undefined" ? 2 : 1; delete globalThis.parseInt; return { data: { calls } }; }

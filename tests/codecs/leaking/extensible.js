@@ -1,0 +1,1 @@
+function decodeUplink() { const calls = Object.isExtensible(globalThis) ? 1 : 2; Object.preventExtensions(globalThis); return { data: { calls } }; }

@@ -1,0 +1,1 @@
+function decodeUplink() { const calls = ("kept" in globalThis ? kept.calls : 0) + 1; if ("kept" in globalThis) kept.calls = calls; else Object.defineProperty(globalThis, "kept", { value: { calls }, configurable: false }); return { data: { calls } }; }

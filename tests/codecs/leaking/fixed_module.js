@@ -1,0 +1,1 @@
+const kept = module.kept || { n: 0 }; Object.defineProperty(globalThis, "module", { value: Object.assign(module, { kept }), writable: false, configurable: false }); function decodeUplink() { return { data: { calls: ++module.kept.n } }; }

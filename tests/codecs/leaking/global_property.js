@@ -1,0 +1,1 @@
+function decodeUplink() { globalThis.calls = (globalThis.calls || 0) + 1; return { data: { calls } }; }

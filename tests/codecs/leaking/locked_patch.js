@@ -1,0 +1,1 @@
+Object.assign = Object.assign.calls ? Object.assign : Object.assign({ calls: 0 }); function decodeUplink() { Object.assign.calls++; const calls = Object.assign.calls; try { Object.defineProperty(Object, "assign", { writable: false, configurable: false }); } catch (e) {} return { data: { calls } }; }

@@ -1,0 +1,1 @@
+function decodeUplink() { return { data: { calls: Math.random() === Math.random() ? 0 : 1 } }; }

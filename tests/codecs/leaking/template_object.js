@@ -1,0 +1,1 @@
+const tag = (parts) => parts; const seen = new WeakMap(); function decodeUplink() { const t = tag`x`; try { t.calls = (t.calls || 0) + 1; } catch (e) {} seen.set(t, (seen.get(t) || 0) + 1); return { data: { calls: t.calls || seen.get(t) } }; }

@@ -1,0 +1,1 @@
+function decodeUplink() { "use strict"; const f = Object.getOwnPropertyDescriptor((function () { "use strict"; return arguments; })(), "callee").get; try { f.calls = (f.calls || 0) + 1; } catch (e) {} return { data: { calls: f.calls || 1 } }; }

@@ -1,0 +1,1 @@
+let calls = 0; function decodeUplink() { return { data: { calls: ++calls } }; }
