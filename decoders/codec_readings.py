@@ -68,6 +68,8 @@ class _ReadingMap:
         self._channel = settings.channel if isinstance(settings.channel, int) else _path(settings.channel)
         self._flags = [(QualityFlag[name], JsonPath.parse(path)) for name, path in settings.flags.items()]
         self._history = QualityFlag.HISTORY if settings.history else _NO_FLAGS
+        # neither list, channel, subject, time nor flags: one reading of the device itself, as most are
+        self._plain = not settings.model_fields_set - {"kind", "when", "fields"}
 
     def readings(self, uplink: Uplink, result: object, notes: ByteReader) -> Iterator[Reading]:
         """The readings of this entry."""
@@ -84,20 +86,27 @@ class _ReadingMap:
         values, flags = self._values(scope)
         if not values:
             return None
-        key = self._key(uplink, scope, place)
-        if key is None:
-            return None
-        channel, subject, at = key
-        flags |= self._history
+        channel, subject, at = 0, "", None
+        if not self._plain:
+            key = self._key(uplink, scope, place)
+            if key is None:
+                return None
+            channel, subject, at = key
+            flags |= self._flags_of(scope, uplink, at)
+        if self.kind is ParkingBay and values.get("event") is BayEvent.STARTUP:
+            values["occupied"] = None  # a start-up frame is not a sighting
+            flags |= QualityFlag.STARTUP
+        return self.kind.of(uplink, values, observed_at=at, flags=flags, subject=subject, channel=channel)
+
+    def _flags_of(self, scope: "_Scope", uplink: Uplink, at: datetime | None) -> QualityFlag:
+        """What the result says about the whole reading."""
+        flags = self._history
         for flag, path in self._flags:
             if _says_something(scope.find(path)):
                 flags |= flag
         if at is not None and at - uplink.observed_at > _CLOCK_TOLERANCE:
             flags |= QualityFlag.CLOCK
-        if self.kind is ParkingBay and values.get("event") is BayEvent.STARTUP:
-            values["occupied"] = None  # a start-up frame is not a sighting
-            flags |= QualityFlag.STARTUP
-        return self.kind.of(uplink, values, observed_at=at, flags=flags, subject=subject, channel=channel)
+        return flags
 
     def _values(self, scope: "_Scope") -> tuple[dict[str, object], QualityFlag]:
         values: dict[str, object] = {}

@@ -15,7 +15,7 @@ from decoders.codec_readings import CodecReadings
 from decoders.codec_settings import CodecSettings
 from decoders.decoder import Decoder
 from decoders.discovery import Entry, Find, Finds, Origin, content_hash
-from decoders.javascript import Codec, CodecFailure, CodecSource
+from decoders.javascript import Codec, CodecFailure, CodecSource, SandboxError
 from decoders.normalised import NormalisedReadings
 from decoders.vendor_codec import ResultMap, VendorCodec
 
@@ -104,7 +104,10 @@ def _definition(source: str, settings: CodecSettings) -> bytes:
 
 def _defect(source: str, name: str) -> str:
     """Why the file is no codec, empty when it is one."""
-    result = Codec(source, name=name).decode(b"", 1, _A_TIME)
+    try:
+        result = Codec(source, name=name).decode(b"", 1, _A_TIME)
+    except (SandboxError, OSError) as error:
+        return str(error)
     if result.failure is not CodecFailure.NOT_LOADED:
         return ""  # what it says about an empty payload does not matter
     return "; ".join(result.errors) or "does not load"

@@ -34,6 +34,7 @@ class RejectReason(StrEnum):
     CODEC_MEMORY = "codec_memory"
     CODEC_OVERSIZED = "codec_oversized"
     CODEC_QUARANTINED = "codec_quarantined"
+    CODEC_UNAVAILABLE = "codec_unavailable"
     UNMAPPED = "unmapped"
     # at the database
     DATABASE_REFUSED = "database_refused"

@@ -8,7 +8,7 @@ $.serial               from the top of the result, where paths are relative to a
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -71,10 +71,8 @@ class JsonPath:
     def find(self, value: object) -> object:
         """What is at the end of the path below `value`; MISSING when nothing is."""
         for step in self.steps:
-            if isinstance(step, str):
-                if not isinstance(value, Mapping) or step not in value:
-                    return MISSING
-                value = value[step]
+            if isinstance(value, dict):
+                value = value.get(step, MISSING)
             elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
                 value = value[step]
             else:

@@ -3,11 +3,11 @@
 Vendors' codecs are loose with types: `"31.42"`, 1 for true, seconds or milliseconds. What is clear is taken.
 """
 
-import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from types import NoneType
 from typing import get_args
 
@@ -62,6 +62,8 @@ def converter(expected: object, scale: Scale = SAME) -> Convert:
 
 def _number(value: object) -> float:
     """A number, or a text that is nothing but one: some vendors write `"31.42"`."""
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, bool):
         raise WrongType
     if isinstance(value, (int, float)):
@@ -76,7 +78,7 @@ def _finite(value: float) -> float:
         number = float(value)
     except OverflowError:
         raise WrongType from None
-    if not math.isfinite(number):
+    if not isfinite(number):
         raise WrongType
     return number
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from decoders.errors import DecodeError, RejectReason
-from decoders.javascript import Codec, CodecCall, CodecFailure, CodecResult, CodecSource
+from decoders.javascript import Codec, CodecCall, CodecFailure, CodecResult, CodecSource, SandboxError
 from decoders.reader import ByteReader
 from decoders.readings import Reading
 from decoders.uplink import Privacy, Uplink
@@ -26,7 +26,10 @@ _REASONS: Final = {
     CodecFailure.MEMORY: RejectReason.CODEC_MEMORY,
     CodecFailure.OVERSIZED: RejectReason.CODEC_OVERSIZED,
     CodecFailure.QUARANTINED: RejectReason.CODEC_QUARANTINED,
+    CodecFailure.UNAVAILABLE: RejectReason.CODEC_UNAVAILABLE,
 }
+_OURS: Final = (CodecFailure.QUARANTINED, CodecFailure.UNAVAILABLE)
+"""The texts of these are not the codec's."""
 _DIGITS: Final = re.compile(r"\b(?=[a-fA-F]*\d)[0-9a-fA-F]{6,}\b|(?:\b[0-9a-fA-F]{1,2}[\s,:;-]+){3,}[0-9a-fA-F]{1,2}\b")
 """What may be a payload, a serial number or a key."""
 
@@ -73,7 +76,10 @@ class VendorCodec:
         Raises:
             DecodeError: see `understand`.
         """
-        result = self._codec.decode(uplink.payload, uplink.f_port, uplink.ns_time, self._variables)
+        try:
+            result = self._codec.decode(uplink.payload, uplink.f_port, uplink.ns_time, self._variables)
+        except (SandboxError, OSError) as error:
+            result = unavailable(error)
         return self.understand(result, uplink, data)
 
     def understand(self, result: CodecResult, uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
@@ -105,13 +111,18 @@ class VendorCodec:
 
     def _refusal(self, result: CodecResult) -> DecodeError:
         reason = RejectReason.CODEC_ERROR if result.failure is None else _REASONS[result.failure]
-        if result.failure is CodecFailure.QUARANTINED or not result.errors:
-            text = reason.value.replace("_", " ")
+        if result.failure in _OURS or not result.errors:
+            text = "; ".join(result.errors) or "no answer"
         elif self._private:
             text = f"{len(result.errors)} error(s), their text is not kept"
         else:
             text = plain("; ".join(result.errors[:3]))
         return DecodeError(reason, f"{self.source.name}: {text}")
+
+
+def unavailable(error: BaseException) -> CodecResult:
+    """The answer in place of a sandbox that cannot give one."""
+    return CodecResult(errors=(str(error),), failure=CodecFailure.UNAVAILABLE)
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from decoders.javascript import CodecFailure, CodecPool, CodecResult
+from decoders.javascript import CodecFailure, CodecPool, CodecResult, SandboxError
+from decoders.vendor_codec import unavailable
 from ingest.delivery import Delivery
 from ingest.metrics import Metrics
 from ingest.preparation import Preparation, Waiting, complete
@@ -76,7 +77,7 @@ class CodecLane:
         """The answers; none when they are given up."""
         if self._pool is None:
             self._pool = self._make()
-        run = asyncio.ensure_future(self._pool.run([one.codec.call(one.uplink) for one in waiting]))
+        run = asyncio.ensure_future(self._ask(self._pool, waiting))
         given_up = asyncio.ensure_future(self._given_up.wait())
         try:
             await asyncio.wait({run, given_up}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,6 +85,17 @@ class CodecLane:
         finally:
             given_up.cancel()
             run.cancel()
+
+    async def _ask(self, pool: CodecPool, waiting: Sequence[Waiting]) -> Sequence[CodecResult]:
+        """The answers; where the sandbox does not work, the uplinks are kept raw, and the others live on."""
+        results: Sequence[CodecResult] = ()
+        try:
+            results = await pool.run([one.codec.call(one.uplink) for one in waiting])
+        except* (SandboxError, OSError) as errors:
+            error = errors.exceptions[0]
+            log.error("codecs_unavailable uplinks=%d error=%r", len(waiting), str(error))
+            results = [unavailable(error)] * len(waiting)
+        return results
 
     def _count(self, waiting: Sequence[Waiting], results: Sequence[CodecResult], seconds: float) -> None:
         outcomes = Counter((one.decoder.name, _outcome(result)) for one, result in zip(waiting, results, strict=False))

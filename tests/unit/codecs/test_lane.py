@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from decoders.decoder import Decoder
 from decoders.errors import RejectReason
-from decoders.javascript import CodecFailure, CodecResult
+from decoders.javascript import CodecFailure, CodecResult, SandboxError
 from decoders.readings import TreeMoisture
 from ingest.codecs import MAX_CALLS, SLICE, CodecLane, prepare_all
 from ingest.metrics import Metrics
@@ -169,3 +169,16 @@ async def test_a_cancelled_preparation_ends_its_request():
     task.cancel()
     await asyncio.wait({task})
     await until(lambda: ended == [True])
+
+
+@pytest.mark.parametrize("error", [SandboxError("engine is missing"), OSError("too many processes")])
+async def test_a_sandbox_that_does_not_work_costs_its_uplinks_a_reason_and_nobody_else(error, caplog):
+    class Broken(PaperPool):
+        async def run(self, calls):
+            raise ExceptionGroup("pool", [error])
+
+    deliveries = [delivery(1), delivery(2, "native")]
+    records = await prepare_all(preparation(native(), decoder(SOIL)), lane(Broken()), deliveries)
+    assert [record.outcome for record in records] == [Outcome.FAILED, Outcome.DECODED]
+    assert records[0].reason is RejectReason.CODEC_UNAVAILABLE
+    assert "codecs_unavailable" in caplog.text
