@@ -12,6 +12,7 @@ from stadtfunk.commands import (
     demo,
     devices,
     migrate,
+    redecode,
     rejected,
     replay,
     run,
@@ -62,6 +63,7 @@ app.command(epilog=status.EPILOG)(status.status)
 app.command(epilog=devices.EPILOG)(devices.devices)
 app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)
+app.command(epilog=redecode.EPILOG)(redecode.redecode)
 app.command(epilog=demo.EPILOG)(demo.demo)
 app.add_typer(decoder.app, name="decoder")
 app.add_typer(rejected.app, name="rejected")

@@ -22,6 +22,7 @@ from storage.database import Connection, try_lock
 from storage.redecode import (
     LOCK,
     Part,
+    Refusal,
     Run,
     RunRefused,
     RunState,
@@ -87,11 +88,11 @@ async def redecode(
     known = registry(settings)
     if selection.decoder is not None and selection.decoder not in known.entries:
         names = ", ".join(sorted(known.entries))
-        raise RunRefused("There is no decoder {name}; known: {known}", name=selection.decoder, known=names)
+        raise RunRefused(Refusal.UNKNOWN_DECODER, name=selection.decoder, known=names)
     mapping = DeviceMapping(settings.mapping, known)
     async with _working(settings) as connection:
         if selection.device is not None and not await find_devices(connection, selection.device):
-            raise RunRefused("No device {device} is known.", device=selection.device)
+            raise RunRefused(Refusal.UNKNOWN_DEVICE, device=selection.device)
         chosen = await find_targets(connection, selection, mapping)
         if not chosen:
             return Redecoded(None, Tally())
@@ -129,7 +130,7 @@ async def _working(settings: Settings) -> AsyncIterator[Connection]:
     """A prepared connection that holds the lock of everything here."""
     async with await open_connection(settings) as connection:
         if not await try_lock(connection, LOCK):
-            raise RunRefused("Another re-decoding is at work.")
+            raise RunRefused(Refusal.AT_WORK)
         yield connection
 
 
@@ -175,15 +176,9 @@ def _continuable(begun: Run, selection: Selection, keys: Sequence[DecoderKey]) -
     wanted = begun.selection
     same = (wanted.since, wanted.decoder, wanted.device) == (selection.since, selection.decoder, selection.device)
     if begun.state is not RunState.RUNNING or not same:
-        raise RunRefused(
-            "Re-decoding {run} is unfinished: repeat its command to continue it, or undo it with --undo {run}.",
-            run=begun.id,
-        )
+        raise RunRefused(Refusal.UNFINISHED, run=begun.id)
     if begun.decoders != described(keys):
-        raise RunRefused(
-            "Since re-decoding {run} began, decoders or the mapping changed: undo it with --undo {run}, begin again.",
-            run=begun.id,
-        )
+        raise RunRefused(Refusal.CHANGED, run=begun.id)
     return begun
 
 

@@ -1,6 +1,7 @@
 """The workers of a re-decoding: each does a part of the devices, in a process and with a connection of its own."""
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,10 @@ from storage.redecode_write import Progress
 from storage.statements import load
 
 _MAINTENANCE = load("maintenance")
+
+GC_THRESHOLDS = (500_000, 20, 100)
+"""A chunk makes some hundred thousand objects that all die together; Python's default looks for cycles among them a
+hundred times, a fifth of the CPU."""
 
 Told = Callable[[int, int], None]
 """Is told how many uplinks are done, and of how many."""
@@ -127,6 +132,8 @@ def _receive(pipe: Pipe) -> object:
 
 def worker(plan: Plan, part: Part, pipe: Pipe) -> None:
     """A worker process: sends how many uplinks are done, at last the tally or the error. Ends when nobody listens."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked; it ends this one
     try:
         result: Tally | Exception = asyncio.run(_alone(plan, part, pipe.send))

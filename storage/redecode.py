@@ -33,16 +33,36 @@ class RunState(StrEnum):
     UNDONE = "undone"
 
 
+class Refusal(StrEnum):
+    """Why a run cannot be made, continued or undone."""
+
+    UNKNOWN_RUN = "unknown_run"
+    UNKNOWN_DECODER = "unknown_decoder"
+    UNKNOWN_DEVICE = "unknown_device"
+    AT_WORK = "at_work"
+    """Another process decodes again or undoes a run."""
+    UNFINISHED = "unfinished"
+    """Another run was begun and did not end."""
+    CHANGED = "changed"
+    """The run cannot be continued: it began with other decoders."""
+    UNDONE = "undone"
+    LATER_RUN = "later_run"
+    """A later run would have to be undone first."""
+    EXPIRED = "expired"
+    """What the run replaced is not kept any more."""
+
+
 class RunRefused(Exception):
-    """The run cannot be made, continued or undone.
+    """Nothing was done.
 
     Attributes:
-        template, details: the sentence for people and what fills it.
+        reason: why.
+        details: names and numbers for the sentence that people read.
     """
 
-    def __init__(self, template: str, **details: object) -> None:
-        super().__init__(template.format_map(details))
-        self.template = template
+    def __init__(self, reason: Refusal, **details: object) -> None:
+        super().__init__(f"{reason}: {details}")
+        self.reason = reason
         self.details = details
 
 
@@ -118,7 +138,7 @@ async def find_run(connection: Connection, run: int) -> Run:
     """
     found = await _runs(connection, "runs", {"run": run, "limit": 1})
     if not found:
-        raise RunRefused("There is no re-decoding with number {run}.", run=run)
+        raise RunRefused(Refusal.UNKNOWN_RUN, run=run)
     return found[0]
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from decoders.readings import KINDS, Reading
 from storage.database import Connection
 from storage.faults import fault_point
-from storage.redecode import Run, RunRefused, RunState, later_run, set_state
+from storage.redecode import Refusal, Run, RunRefused, RunState, later_run, set_state
 from storage.redecode_rows import BOUNDS, SAME_KEY, bounds
 from storage.redecode_write import archive_of, mark_rollups
 from storage.rollup_parts import relation
@@ -30,15 +30,15 @@ async def may_undo(connection: Connection, run: Run) -> None:
         RunRefused: with the reason.
     """
     if run.state is RunState.UNDONE:
-        raise RunRefused("Re-decoding {run} is undone already.", run=run.id)
+        raise RunRefused(Refusal.UNDONE, run=run.id)
     later = await later_run(connection, run.id)
     if later is not None:
-        raise RunRefused("Re-decoding {later} came after {run}: undo that first.", later=later, run=run.id)
+        raise RunRefused(Refusal.LATER_RUN, later=later, run=run.id)
     if run.state is RunState.UNDOING:
         return
     readings, uplinks = await archived(connection, run)
     if readings < run.tally.archived or uplinks < run.tally.archived_uplinks:
-        raise RunRefused("What re-decoding {run} replaced is not kept any more.", run=run.id)
+        raise RunRefused(Refusal.EXPIRED, run=run.id)
 
 
 async def archived(connection: Connection, run: Run) -> tuple[int, int]:

@@ -184,7 +184,7 @@ def test_only_the_selected_decoder_device_and_time(city: City) -> None:
     assert hours.tally.uplinks == 6
     with pytest.raises(RunRefused, match="test_nonsense"):
         city.redecode(dry_run=True, decoder="test_nonsense")
-    with pytest.raises(RunRefused, match="No device"):
+    with pytest.raises(RunRefused, match="unknown_device"):
         city.redecode(dry_run=True, device="e" * 16)
 
 
