@@ -4,6 +4,7 @@ A device file defines `DECODER` (or `DECODERS`) with a pure function `decode(upl
 finds it by walking `decoders/devices/`.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +18,8 @@ from decoders.reader import ByteReader
 from decoders.readings import Reading
 from decoders.uplink import Uplink
 from decoders.vendor_codec import VendorCodec
+
+_log = logging.getLogger(__name__)
 
 MAX_READINGS = 64
 """Readings of one uplink: a defect must not flood the database."""
@@ -132,7 +135,12 @@ class Decoder:
         if self.assembly is None:
             return []
         ordered = sorted(uplinks, key=lambda uplink: (uplink.ns_time, uplink.f_cnt))
-        return [self._assembled(joined) for joined in self.assembly.join(ordered)]
+        try:
+            found = [self._assembled(joined) for joined in _joined(self.assembly, ordered)]
+        except DecodeError as defect:
+            _log.error("fragments_not_joined decoder=%s error=%s", self.name, defect.detail)
+            return []
+        return [one for one in found if one.decoded is None or one.decoded.fragment is None]
 
     def _assembled(self, joined: Joined) -> Assembled:
         try:
@@ -172,3 +180,10 @@ class Decoder:
         except Exception as defect:  # a decoder's defect must cost nothing but its own uplink (promise 2)
             raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: {type(defect).__name__}") from defect
         raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: more than {MAX_READINGS} readings of one uplink")
+
+
+def _joined(assembly: Assembly, uplinks: Sequence[Uplink]) -> list[Joined]:
+    try:
+        return list(assembly.join(uplinks))
+    except Exception as defect:  # as in `decode`: the fragments stay what they are
+        raise DecodeError(RejectReason.DECODER_ERROR, type(defect).__name__) from defect

@@ -55,6 +55,9 @@ class Metrics:
         self._decoded = self._counter(
             "decoded_uplinks", "Uplinks by decoder and what became of them.", "decoder", "outcome"
         )
+        self._assembled = self._counter(
+            "assembled_payloads", "Payloads made whole from several uplinks.", "decoder", "outcome"
+        )
         self._spooled = self._counter(
             "spooled_messages", "Messages put into the spool, the database being away.", "source"
         )
@@ -195,6 +198,16 @@ class Metrics:
         self.batch_messages.observe(len(records))
         if live_at is not None:
             self._observe_lags(uplinks, live_at.timestamp())
+
+    def assembled(self, records: Sequence[Record], result: WriteResult) -> None:
+        """Sets of fragments became whole: records of all parts, of which each set's last names what it gave."""
+        for record in records:
+            if record.topic and record.decoder is not None:
+                self._assembled.labels(record.decoder.name, record.outcome.value).inc()
+        for kind, count in result.readings.items():
+            self._readings.labels(kind).inc(count)
+        for reason, count in result.rejected.items():
+            self._rejected.labels(records[0].source, reason).inc(count)
 
     def _observe_lags(self, uplinks: Sequence[Record], committed_at: float) -> None:
         """Of a large batch every n-th uplink stands for n, since its neighbours have its lag."""

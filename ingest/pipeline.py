@@ -7,10 +7,12 @@ or after the spool has the messages on disk; when neither is possible, nothing i
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
+from ingest.assembly import Assembler
 from ingest.codecs import CodecLane, Parsed, parse_all
 from ingest.delivery import Delivery, Inflow
 from ingest.metrics import Metrics
@@ -19,6 +21,7 @@ from ingest.preparation import Preparation
 from ingest.shadow import Shadow
 from storage.batch import Record, WriteResult
 from storage.failures import Retryable
+from storage.fragments import find_waiting
 from storage.spool import SpooledMessage
 from storage.writer import Writer
 
@@ -27,8 +30,13 @@ log = logging.getLogger(__name__)
 READY_BATCHES = 1
 """Parsed batches that may wait for the writer. So nobody idles while the database forces a commit to disk."""
 
+LOOK_BACK_AT_START, LOOK_BACK = timedelta(days=14), timedelta(days=1)
+LOOK_EVERY = 300.0
+"""How far back, and how often in seconds, sets of fragments are looked for that a crash or a failure left apart."""
+
 _ENDING = "given up: the program ends"
 
+T = TypeVar("T")
 Ready = tuple[Sequence[Delivery], Parsed]
 Ack = Callable[[Sequence[Delivery]], None]
 
@@ -63,6 +71,7 @@ class Pipeline:
         self._turn = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._unstored: dict[int, datetime] = {}
+        self._assembler = Assembler()
         self.totals = WriteResult()
 
     @property
@@ -130,6 +139,28 @@ class Pipeline:
             await self._outage.drained(messages)
             self._metrics.drained(len(messages))
 
+    async def heal(self) -> None:
+        """Make whole what a crash or a failure left in parts: at start far back, then now and again."""
+        back = LOOK_BACK_AT_START
+        while True:
+            try:
+                async with self._turn:
+                    waiting = partial(find_waiting, since=datetime.now(UTC) - back)
+                    self._assembler.look_at(await self._unless_hurried(self._writer.read(waiting)))
+                    if await self._assemble():
+                        back = LOOK_BACK
+            except Retryable as error:
+                log.warning("waiting_fragments_not_looked_for error=%s", error)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def settle(self) -> None:
+        """Make whole what is due, however long the database is away."""
+        while True:
+            async with self._turn:
+                if await self._assemble():
+                    return
+            await self._outage.wait_for_database()
+
     async def _write_when_possible(self, records: Sequence[Record]) -> None:
         while True:
             try:
@@ -176,9 +207,25 @@ class Pipeline:
             seconds=perf_counter() - started,
             live_at=datetime.now(UTC) if live else None,
         )
+        self._assembler.note(records)
+        await self._assemble()
         return result
 
-    async def _unless_hurried(self, write: Coroutine[None, None, WriteResult]) -> WriteResult:
+    async def _assemble(self) -> bool:
+        """Make whole what is complete now; what cannot be done is due with the next batch. The batch is safe anyway."""
+        if not self._assembler.due:
+            return True
+        try:
+            records, result = await self._unless_hurried(self._assembler.run(self._writer, self._preparation.mapping))
+        except Retryable as error:
+            log.warning("assembly_postponed error=%s", error)
+            return False
+        self._metrics.assembled(records, result)
+        for kind, count in result.readings.items():
+            self.totals.readings[kind] = self.totals.readings.get(kind, 0) + count
+        return True
+
+    async def _unless_hurried(self, write: Coroutine[None, None, T]) -> T:
         """The write's result; Retryable when `hurry` comes first, with the write given up."""
         task = asyncio.ensure_future(write)
         hurried = asyncio.ensure_future(self._hurry.wait())

@@ -52,6 +52,11 @@ class Preparation:
         """Which decoders are compared with the live ones."""
         return self._mapping.shadows
 
+    @property
+    def mapping(self) -> DeviceMapping:
+        """Which device is decoded by which decoder."""
+        return self._mapping
+
     def prepare(self, delivery: Delivery, waiting: list[Waiting] | None = None) -> Record:
         """The record of `delivery`, whatever it holds; a bad message becomes a record with a reason.
 
@@ -99,11 +104,12 @@ class Preparation:
             return
         record.outcome = Outcome.DECODED if decoded.fragment is None else Outcome.FRAGMENT
         record.readings = decoded.readings
+        assembly = decoder.assembly
+        if assembly is not None and (decoded.fragment is not None or uplink.f_port in assembly.context_ports):
+            record.assembly = assembly
 
     def _learn(self, choice: Choice) -> tuple[DecoderKey, Privacy]:
-        decoder = choice.decoder
-        key = DecoderKey(decoder.name, decoder.version, choice.file_hash)
-        self._known[choice] = found = key, privacy_of(decoder)
+        self._known[choice] = found = decoder_key(choice.decoder, choice.file_hash), privacy_of(choice.decoder)
         return found
 
 
@@ -115,6 +121,11 @@ def complete(waiting: Waiting, result: CodecResult) -> None:
         record.outcome = Outcome.DECODED
     except DecodeError as refusal:
         record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
+
+
+def decoder_key(decoder: Decoder, file_hash: str) -> DecoderKey:
+    """What the rows that a decoder makes remember of it."""
+    return DecoderKey(decoder.name, decoder.version, file_hash)
 
 
 def privacy_of(decoder: Decoder) -> Privacy:

@@ -108,6 +108,7 @@ async def replay(settings: Settings, file: ReplayFile) -> Replayed:
     pipeline = Pipeline(preparation(settings), writer, Outage(None), Metrics(CollectorRegistry()))
     try:
         await pipeline.consume(file, live=False)
+        await pipeline.settle()
     finally:
         await pipeline.close()
         await writer.close()
@@ -225,6 +226,7 @@ class Service:
         """What runs beside the sources and is cancelled at the end."""
         return [
             self._pipeline.drain(),
+            self._pipeline.heal(),
             self._instance.watch(),
             self._metrics.watch_event_loop(),
             serve(self._app, self._listener),

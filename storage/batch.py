@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from decoders.decoder import Assembly
 from decoders.errors import RejectReason
 from decoders.events import Event
 from decoders.readings import Reading
@@ -41,6 +42,7 @@ class Record:
         event: None when the message could not be parsed.
         outcome, readings, decoder, privacy: of an uplink, see `Outcome`.
         reason, detail: why the message also goes to `rejected`; None when it does not.
+        assembly: of an uplink that may make others whole, or be made whole by them: how.
     """
 
     source: str
@@ -54,6 +56,7 @@ class Record:
     privacy: Privacy = Privacy.HOUSEHOLD
     reason: RejectReason | None = None
     detail: str = ""
+    assembly: Assembly | None = None
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from storage.batch import Record, WriteResult
 from storage.directory import Connection, Cursor, Device, Directory, Sorted
 from storage.kinds import insert_statement
 from storage.rows import Frame, Heard, Observation, Origin
-from storage.sessions import advance, first_state, may_be_copy
+from storage.sessions import DeviceState, advance, first_state, may_be_copy
 from storage.statements import Queries
 
 COPY_WINDOW = timedelta(minutes=15)
@@ -179,7 +179,7 @@ class BatchTransaction:
             if stored is None or id(frame) in stored:
                 self._count(frame)
             elif frame.device.state is not None:
-                frame.device.state.duplicates += 1
+                self._again(frame, frame.device.state)
         touched = {frame.device_id: frame.device for frame in frames if frame.device.state is not None}
         if touched:
             await self._run("upsert_device_states", rows.state_columns([touched[key] for key in sorted(touched)]))
@@ -200,6 +200,13 @@ class BatchTransaction:
                 self.result.gaps_filled -= gap
         if device.state.last_ns_time == frame.ns_time:
             device.state.outcome = frame.record.outcome
+
+    def _again(self, frame: Frame, state: DeviceState) -> None:
+        """An uplink that was stored before: a duplicate, or one that is decoded again."""
+        if not self._redecode:
+            state.duplicates += 1
+        elif state.last_ns_time == frame.ns_time:
+            state.outcome = frame.record.outcome
 
     def _renamed(self, new: Iterable[Frame]) -> dict[int, Device]:
         """Devices whose latest uplink says something new of what people see of them."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -23,6 +24,8 @@ from storage.statements import load
 from storage.transaction import BatchTransaction, NotAllNew
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Connect = Callable[[], Awaitable[Connection]]
 
@@ -65,6 +68,19 @@ class Writer:
         result = WriteResult(attempts=1)
         await self._isolate(records, result, redecode=redecode)
         return result
+
+    async def read(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """The answer to a question about what is stored, through the writer's own connection.
+
+        Raises:
+            Retryable, Fatal: as `write`.
+        """
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await question(await self._connected())
+        except _FAILURES as error:
+            await self._refuse_or_raise(error)
+            raise Retryable(f"a question was refused: {type(error).__name__}", answered=True) from error
 
     def abandon(self) -> None:
         """Cut the connection without a word, so that a write in progress ends however the server hangs."""

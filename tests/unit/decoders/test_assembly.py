@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from decoders.decoder import Decoder
+from decoders.decoder import Decoder, Joined
 from decoders.devices.lobaro_wmbus import DECODER as LOBARO
 from decoders.devices.lobaro_wmbus import WINDOW
 from decoders.errors import RejectReason
@@ -138,3 +138,14 @@ def test_what_is_whole_and_refused_says_why() -> None:
 
 def test_a_decoder_of_whole_payloads_assembles_nothing() -> None:
     assert replace(LOBARO, assembly=None).assemble(parts(named("c5isf_1"))) == []
+
+
+def test_a_defect_of_the_joining_function_leaves_the_fragments_what_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    broken = replace(LOBARO, assembly=replace(LOBARO.assembly, join=lambda uplinks: [uplinks[99]]))
+    assert broken.assemble(parts(named("c5isf_1"))) == []
+    assert "fragments_not_joined decoder=lobaro_wmbus error=IndexError" in caplog.text
+
+
+def test_what_is_joined_and_still_a_fragment_waits_on() -> None:
+    same = replace(LOBARO, assembly=replace(LOBARO.assembly, join=lambda uplinks: [Joined(uplinks[0], tuple(uplinks))]))
+    assert same.assemble(parts(named("c5isf_1"))) == []

@@ -24,7 +24,7 @@ from ingest.delivery import LinkState
 from ingest.metrics import Metrics
 from stadtfunk.cli import app
 from stadtfunk.exit_codes import ExitCode
-from storage.batch import Outcome, Record, WriteResult
+from storage.batch import DecoderKey, Outcome, Record, WriteResult
 from tests.unit.docs.decoder_page import decoders, kinds
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -119,6 +119,8 @@ def _registry() -> CollectorRegistry:
     uplink = Uplink("city", "0", 0, 1, b"", ns_time=at, received_at=at)
     record = Record("city", "", b"", at, event=uplink, outcome=Outcome.ORPHAN)
     found.committed("city", [record], WriteResult(), seconds=0.0, live_at=at)
+    whole = Record("city", "assembled", b"", at, uplink, Outcome.DECODED, decoder=DecoderKey("acme", 1, ""))
+    found.assembled([whole], WriteResult())
     found.codec_called("acme", "ok", 1)
     found.codec_quarantined("acme", quarantined=False)
     found.shadow_compared("acme", "other", "agree")

@@ -1,0 +1,111 @@
+"""Stored uplinks whose payload is a part of something: found again, to be made whole."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from decoders.uplink import Uplink, UplinkFlag
+from storage.batch import Outcome
+from storage.database import Connection
+from storage.statements import load
+
+_QUERIES = load("fragments")
+
+CONTEXT_REACH = timedelta(days=400)
+"""How far back an uplink may lie that explains later ones; raw payloads of households are mostly gone much earlier."""
+
+MOST_DEVICES = 1000
+"""Devices that one question about waiting fragments gives."""
+
+
+class Span(NamedTuple):
+    """Network-server times between which uplinks are wanted."""
+
+    since: datetime
+    until: datetime
+
+    def __or__(self, other: object) -> "Span":
+        """The span from the earlier beginning to the later end."""
+        if not isinstance(other, Span):
+            return NotImplemented
+        return Span(min(self.since, other.since), max(self.until, other.until))
+
+
+async def find_fragments(
+    connection: Connection, spans: Mapping[str, Span], outcomes: Sequence[Outcome] = (Outcome.FRAGMENT,)
+) -> list[Uplink]:
+    """The uplinks with these outcomes, by device and time, whose payloads are still kept.
+
+    Args:
+        spans: by DevEUI.
+    """
+    if not spans:
+        return []
+    values = {
+        "devices": list(spans),
+        "since": [span.since for span in spans.values()],
+        "until": [span.until for span in spans.values()],
+        "first": min(span.since for span in spans.values()),
+        "last": max(span.until for span in spans.values()),
+        "outcomes": [outcome.value for outcome in outcomes],
+    }
+    cursor = await connection.execute(_QUERIES["find"], values)
+    return [_uplink(_Row(*row)) for row in await cursor.fetchall()]
+
+
+async def find_context(connection: Connection, dev_eui: str, ports: Iterable[int], until: datetime) -> list[Uplink]:
+    """The device's latest uplink up to `until`, and its first one after that, on each of these ports."""
+    found: list[Uplink] = []
+    for port in ports:
+        values = {"device": dev_eui, "port": port, "until": until, "reach": CONTEXT_REACH}
+        cursor = await connection.execute(_QUERIES["find_context"], values)
+        found += [_uplink(_Row(*row)) for row in await cursor.fetchall()]
+    return found
+
+
+async def find_waiting(connection: Connection, since: datetime) -> dict[str, Span]:
+    """Devices with fragments after `since` that are still fragments, and from when to when these are."""
+    cursor = await connection.execute(_QUERIES["waiting"], {"since": since, "limit": MOST_DEVICES})
+    return {dev_eui: Span(first, last) for dev_eui, first, last in await cursor.fetchall()}
+
+
+class _Row(NamedTuple):
+    """The columns of `find` and `find_context`."""
+
+    dev_eui: str
+    name: str
+    profile: str
+    application: str
+    tags: Mapping[str, str]
+    source: str
+    f_cnt: int
+    f_port: int
+    flags: int
+    dev_addr: str
+    data_rate: str
+    frequency: int
+    ns_time: datetime
+    event_time: datetime | None
+    received_at: datetime
+    payload: bytes
+
+
+def _uplink(row: _Row) -> Uplink:
+    return Uplink(
+        source=row.source,
+        dev_eui=row.dev_eui,
+        f_cnt=row.f_cnt,
+        f_port=row.f_port,
+        payload=row.payload,
+        ns_time=row.ns_time,
+        received_at=row.received_at,
+        dev_addr=row.dev_addr,
+        data_rate=row.data_rate,
+        frequency=row.frequency,
+        event_time=row.event_time,
+        flags=UplinkFlag(row.flags),
+        device_name=row.name,
+        device_profile=row.profile,
+        application=row.application,
+        tags=row.tags,
+    )

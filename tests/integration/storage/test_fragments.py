@@ -1,0 +1,301 @@
+"""Payloads in parts through the real pipeline and the real databases: whatever the order, stored whole exactly once."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from decoders.keys import NO_KEYS, KeyRing
+from decoders.mapping import DeviceMapping
+from decoders.registry import Registry
+from decoders.settings import MappingSettings
+from decoders.uplink import Uplink
+from ingest import pipeline as pipeline_module
+from ingest.assembly import Assembler
+from ingest.delivery import Delivery
+from ingest.metrics import Metrics
+from ingest.outage import Outage
+from ingest.pipeline import Pipeline
+from ingest.preparation import Preparation
+from storage.batch import Record, WriteResult
+from storage.database import Connection, Role, connect
+from storage.failures import Retryable
+from storage.fragments import Span, find_waiting
+from storage.spool import Spool, SpoolSettings
+from storage.writer import Writer
+from tests.support.store import Store
+
+T = TypeVar("T")
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+BRIDGE = "70b3d57ed0000001"
+SEQUENCES = {
+    vector["name"]: vector
+    for vector in json.loads((Path(__file__).parents[2] / "vectors" / "sequences" / "lobaro_wmbus.json").read_text())
+}
+READINGS = "SELECT subject, observed_at, energy, uplink_ns_time, uplink_f_cnt, decoder_id FROM heat_meter ORDER BY 1, 2"
+OUTCOMES = "SELECT f_cnt, outcome FROM uplink ORDER BY ns_time, f_cnt"
+DEADLINE = 20.0
+
+
+def parts(name: str, *, after: timedelta = timedelta(0), first: int = 1000, device: str = BRIDGE) -> list[Uplink]:
+    return [
+        Uplink(
+            "city",
+            device,
+            first + index,
+            part["f_port"],
+            bytes.fromhex(part["hex"]),
+            NOW + after + timedelta(seconds=10 * index),
+            NOW + after + timedelta(seconds=10 * index),
+            dev_addr="01020304",
+        )
+        for index, part in enumerate(SEQUENCES[name]["sequence"])
+    ]
+
+
+def mapping(keys: KeyRing = NO_KEYS) -> DeviceMapping:
+    registry = Registry.load()
+    entry = registry.entries["lobaro_wmbus"]
+    bound = replace(entry, decoder=entry.decoder.bound(keys))
+    return DeviceMapping(MappingSettings(default="lobaro_wmbus"), replace(registry, entries={"lobaro_wmbus": bound}))
+
+
+class Line:
+    """A pipeline on a database; its deliveries name uplinks by their topic."""
+
+    def __init__(self, store: Store, spool: Spool | None = None, keys: KeyRing = NO_KEYS) -> None:
+        self.writer = Writer(partial(connect, store.settings, role=Role.INGEST))
+        self.metrics = Metrics(CollectorRegistry())
+        self.outage = Outage(spool, patience=0.0)
+        self._uplinks: dict[str, Uplink] = {}
+        self.preparation = Preparation({"city": lambda delivery: self._uplinks[delivery.topic]}, mapping(keys))
+        self.pipeline = Pipeline(self.preparation, self.writer, self.outage, self.metrics)
+
+    async def submit(self, *uplinks: Uplink) -> WriteResult | None:
+        return await self.pipeline.submit([self._delivery(uplink) for uplink in uplinks])
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        return self.pipeline._turn
+
+    async def ask(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self.turn:
+            return await self.writer.read(question)
+
+    def _delivery(self, uplink: Uplink) -> Delivery:
+        topic = f"{uplink.dev_eui}/{uplink.ns_time}/{uplink.f_cnt}"
+        self._uplinks[topic] = uplink
+        return Delivery("city", topic, b"message", uplink.received_at)
+
+
+def run(store: Store, story: Callable[[Line], Awaitable[T]], spool: Spool | None = None, keys: KeyRing = NO_KEYS) -> T:
+    """`story` with a pipeline of its own, as in a process of its own."""
+
+    async def scenario() -> T:
+        line = Line(store, spool, keys)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await story(line)
+        finally:
+            await line.pipeline.close()
+            await line.writer.close()
+
+    return asyncio.run(scenario())
+
+
+def in_batches(store: Store, *batches: Sequence[Uplink]) -> None:
+    async def story(line: Line) -> None:
+        for batch in batches:
+            await line.submit(*batch)
+
+    run(store, story)
+
+
+def outcomes(store: Store) -> list[str]:
+    return [row["outcome"] for row in store.execute(OUTCOMES)]
+
+
+def is_whole(store: Store, name: str = "c5isf_2") -> None:
+    """The set is there once, under its last part's key, and all parts say so."""
+    last = parts(name)[-1]
+    [row] = store.execute(READINGS)
+    assert row["subject"] == "ZRI32022703"
+    assert row["energy"] == 517.0
+    assert (row["uplink_ns_time"], row["uplink_f_cnt"], row["observed_at"]) == (last.ns_time, last.f_cnt, last.ns_time)
+    assert row["decoder_id"] is not None
+    assert outcomes(store) == ["decoded"] * len(parts(name))
+
+
+def test_parts_of_one_batch_become_one_reading(store: Store) -> None:
+    in_batches(store, parts("c5isf_2"))
+    is_whole(store)
+    states = store.execute("SELECT uplinks, duplicates, outcome FROM device_state")
+    assert states == [{"uplinks": 3, "duplicates": 0, "outcome": "decoded"}]
+    touched = store.execute("SELECT count(*) FROM rollup_touched WHERE kind = 'heat_meter'")
+    assert touched[0]["count"] > 0
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_the_order_of_arrival_and_the_cut_into_batches_make_no_difference(store: Store, order: tuple[int, ...]) -> None:
+    found = parts("c5isf_2")
+    in_batches(store, *([found[index]] for index in order))
+    is_whole(store)
+
+
+def test_parts_that_come_again_change_nothing(store: Store) -> None:
+    found = parts("c5isf_2")
+    in_batches(store, [found[0]], [found[0], found[1]], found, found[::-1], found)
+    is_whole(store)
+
+
+def test_a_lost_part_leaves_the_others_as_fragments_until_it_comes(store: Store) -> None:
+    first, second, third = parts("c5isf_2")
+    in_batches(store, [first, third])
+    assert store.execute(READINGS) == []
+    assert outcomes(store) == ["fragment", "fragment"]
+    in_batches(store, [second])
+    is_whole(store)
+
+
+def test_many_bridges_in_a_shuffled_stream_lose_and_mix_nothing(store: Store) -> None:
+    draw = random.Random(4)
+    stream = [
+        uplink
+        for bridge in range(12)
+        for number in range(4)
+        for uplink in parts("c5isf_2", after=timedelta(minutes=5 * number), first=10 * number, device=f"{bridge:016x}")
+    ]
+    lost = draw.randrange(len(stream))
+    kept = stream[:lost] + stream[lost + 1 :]
+    draw.shuffle(kept)
+    in_batches(store, *(kept[at : at + 7] for at in range(0, len(kept), 7)))
+    assert len(store.execute(READINGS)) == 12 * 4 - 1
+    assert outcomes(store).count("fragment") == 2
+    assert outcomes(store).count("decoded") == len(kept) - 2
+
+
+def test_a_crash_between_the_two_commits_heals_at_the_next_start(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "LOOK_EVERY", 0.05)
+
+    async def crash(line: Line) -> None:
+        line.pipeline._assembler = Blind()
+        await line.submit(*parts("c5isf_2"))
+
+    async def restart(line: Line) -> None:
+        healing = asyncio.create_task(line.pipeline.heal())
+        while not await line.ask(readings):
+            await asyncio.sleep(0.02)
+        async with line.turn:  # not in the middle of a question
+            healing.cancel()
+
+    run(store, crash)
+    assert outcomes(store) == ["fragment"] * 3
+    run(store, restart)
+    is_whole(store)
+
+
+def test_what_is_older_than_the_window_is_left_alone(store: Store) -> None:
+    in_batches(store, parts("c5isf_2")[:2])
+
+    async def ask(line: Line) -> tuple[dict[str, Span], dict[str, Span]]:
+        since = partial(find_waiting, since=NOW)
+        return await line.ask(since), await line.ask(partial(find_waiting, since=NOW + timedelta(hours=1)))
+
+    waiting, later = run(store, ask)
+    assert waiting == {BRIDGE: Span(NOW, NOW + timedelta(seconds=10))}
+    assert later == {}
+
+
+def test_a_database_that_goes_away_in_between_delays_only_the_whole(store: Store) -> None:
+    async def story(line: Line) -> None:
+        write = line.writer.write
+
+        async def away(records: Sequence[Record], *, redecode: bool = False) -> WriteResult:
+            if redecode:
+                raise Retryable("away")
+            return await write(records)
+
+        line.writer.write = away
+        stored = await line.submit(*parts("c5isf_2"))
+        assert stored is not None
+        assert stored.uplinks == 3
+        assert outcomes_of(await line.ask(states)) == {"fragment"}
+        line.writer.write = write
+        await line.pipeline.settle()
+
+    run(store, story)
+    is_whole(store)
+
+
+def test_parts_may_pass_through_the_spool(store: Store, tmp_path: Path) -> None:
+    spool = Spool(SpoolSettings(path=tmp_path / "spool.sqlite"))
+
+    async def story(line: Line) -> None:
+        first, second, third = parts("c5isf_2")
+        await line.submit(third)
+        line.outage.spooling = True
+        assert await line.submit(first, second) is None
+        draining = asyncio.create_task(line.pipeline.drain())
+        while spool.depth:
+            await asyncio.sleep(0.02)
+        draining.cancel()
+
+    try:
+        run(store, story, spool)
+    finally:
+        spool.close()
+    is_whole(store)
+
+
+def test_a_whole_that_is_refused_is_kept_with_its_reason_once(store: Store) -> None:
+    in_batches(store, parts("engelmann_faw_1"), parts("engelmann_faw_1"))
+    assert outcomes(store) == ["failed"] * 3
+    [row] = store.execute("SELECT reason, detail, dev_eui, decoder, payload FROM rejected")
+    assert (row["reason"], row["dev_eui"], row["decoder"]) == ("wrong_medium", BRIDGE, "lobaro_wmbus")
+    assert row["payload"] == b""
+
+
+def test_two_processes_may_find_the_same_set(store: Store) -> None:
+    async def story(line: Line) -> None:
+        line.pipeline._assembler = Blind()
+        await line.submit(*parts("c5isf_2"))
+        one, other = Assembler(), Assembler()
+        for assembler in (one, other):
+            assembler.look_at({BRIDGE: Span(NOW - timedelta(hours=1), NOW + timedelta(hours=1))})
+        sets = await line.ask(states)
+        assert outcomes_of(sets) == {"fragment"}
+        await one.run(line.writer, line.preparation.mapping)
+        other._due = {BRIDGE: Span(NOW - timedelta(hours=1), NOW + timedelta(hours=1))}
+        await other.run(line.writer, line.preparation.mapping)
+        assert not one.due and not other.due
+
+    run(store, story)
+    is_whole(store)
+
+
+class Blind(Assembler):
+    """Stands for a process that ends between the commit of the parts and that of the whole."""
+
+    def note(self, records: object) -> None:
+        """Nothing is looked at."""
+
+
+async def readings(connection: Connection) -> list[tuple]:
+    return await (await connection.execute(READINGS)).fetchall()
+
+
+async def states(connection: Connection) -> list[tuple]:
+    return await (await connection.execute(OUTCOMES)).fetchall()
+
+
+def outcomes_of(rows: list[tuple]) -> set[str]:
+    return {row[1] for row in rows}
