@@ -188,14 +188,12 @@ def _random_payloads(vectors: Sequence[Case]) -> str:
 
 
 def _silent(decoder: Decoder, case: Case) -> list[int]:
-    """Offsets; none of a vector that is refused, rightly or wrongly: the vectors' own check tells the latter."""
-    if case.readings is None:
+    """Offsets; none of a vector that is refused, rightly or wrongly (the vectors' own check tells the latter), and of
+    a part of a message, which gives nothing before it is whole."""
+    message = uplink(case.payload, case.f_port)
+    if case.readings is None or not _decodes(decoder, message) or decoder.decode(message).fragment is not None:
         return []
-    try:
-        mapped = map_bytes(decoder, uplink(case.payload, case.f_port))
-    except DecodeError:
-        return []
-    return [one.offset for one in mapped if one.silent and one.offset not in case.silent_bytes]
+    return [one.offset for one in map_bytes(decoder, message) if one.silent and one.offset not in case.silent_bytes]
 
 
 def _decodes(decoder: Decoder, message: Uplink) -> bool:

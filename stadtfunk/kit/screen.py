@@ -141,7 +141,11 @@ def _style(byte: MappedByte, colours: Mapping[str, str]) -> str:
 
 def _others(bytes_: Sequence[MappedByte]) -> Iterator[tuple[str, str, list[int]]]:
     """Bytes that give no value, by what they are."""
-    yield text("decides what the others mean"), _STEERS, [byte.offset for byte in bytes_ if byte.steers]
+    yield (
+        text("steers: which values there are, a refusal, a warning"),
+        _STEERS,
+        [byte.offset for byte in bytes_ if byte.steers],
+    )
     yield text("changes nothing"), _SILENT, [byte.offset for byte in bytes_ if byte.silent and not byte.unread]
     yield text("not read"), _UNREAD, [byte.offset for byte in bytes_ if byte.unread]
 

@@ -89,9 +89,11 @@ class Case(BaseModel):
         return done | {"todo": [name for name, value in entry.items() if value == TODO]}
 
     @model_validator(mode="after")
-    def _one_expectation(self) -> Self:
+    def _consistent(self) -> Self:
         if self.readings is not None and self.error is not None:
             raise ValueError("readings and error exclude each other")
+        if self.silent_bytes and max(self.silent_bytes) >= len(self.payload):
+            raise ValueError(f"silent: expected offsets below {len(self.payload)}, the size of the payload")
         return self
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from decoders.registry import Entry, Registry
 from stadtfunk.kit import rules
+from stadtfunk.kit.checks import silent_bytes, undemonstrated
 
 from .cases import REGISTRY, cases
 
@@ -42,6 +43,16 @@ def test_leaves_nothing_to_do(entry: Entry) -> None:
 def test_has_vectors(entry: Entry) -> None:
     assert list(rules.enough_vectors(cases(entry.decoder.name))) == []
     assert list(rules.complete_vectors(cases(entry.decoder.name))) == []
+
+
+@every_decoder
+def test_reads_or_declares_every_byte_of_its_vectors(entry: Entry) -> None:
+    assert list(silent_bytes(entry.decoder, cases(entry.decoder.name))) == []
+
+
+@every_decoder
+def test_shows_its_kinds_and_ports_in_vectors(entry: Entry) -> None:
+    assert list(undemonstrated(entry.decoder, cases(entry.decoder.name))) == []
 
 
 @every_decoder
