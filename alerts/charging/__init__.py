@@ -1,0 +1,1 @@
+"""Charge points: what their operators say of them, from every kind of source."""

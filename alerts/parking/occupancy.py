@@ -1,0 +1,199 @@
+"""From a sensor's messages to occupancies: order, debounce, merged gaps, times in which nothing is known."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from alerts.parking.inputs import Frame, Sighting
+from alerts.parking.settings import Timers
+from alerts.spans import Span, Spans, joined
+from decoders.readings import BayEvent
+
+_LATE_FRAMES = 16
+_LATE_WITHIN = timedelta(hours=2)
+"""A frame that comes after one with a slightly higher counter was delayed on its way, not counted anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """One vehicle in a bay, as far as the sensor can tell.
+
+    Attributes:
+        since: the first message that said occupied.
+        until: the first that said free; None while it stands there.
+        closed_at: when `until` was stable; None as long as it may still be a bounce.
+        gaps: times within it in which the sensor said free, too short to count.
+        since_uncertain: the arrival itself was not heard, only a heartbeat.
+        inferred: no message told it from the vehicle before; a session did.
+        left_unseen: it ended without a message: at its last sighting.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    closed_at: datetime | None = None
+    gaps: Spans = ()
+    since_uncertain: bool = False
+    inferred: bool = False
+    left_unseen: bool = False
+
+    def end(self, now: datetime) -> datetime:
+        """Up to when it stood there, seen from `now`."""
+        return now if self.until is None else self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a sensor's messages say up to `now`.
+
+    Attributes:
+        sightings: in order, without repeats.
+        known: when the occupancy is known: from a message until the next, at most until it is stale.
+        changes: every change between occupied and free, bounces included.
+        missing: when frames are missing, once per missing frame, at the time of the frame after the gap.
+        pending: when a state that is not stable yet will be, if nothing comes.
+    """
+
+    sightings: Sequence[Sighting]
+    occupancies: Sequence[Occupancy]
+    known: Spans
+    changes: Sequence[datetime]
+    missing: Sequence[datetime]
+    pending: datetime | None = None
+
+
+def presence(
+    sightings: Sequence[Sighting],
+    frames: Sequence[Frame],
+    timers: Timers,
+    now: datetime,
+    *,
+    charged_in: Callable[[Span], bool] | None = None,
+) -> Presence:
+    """The occupancies of a bay.
+
+    Args:
+        frames: all frames of the sensor, for the gaps in their counters; sightings stand in when there are none.
+        charged_in: whether a charge point of the bay changed in a span; a gap with a change is no bounce.
+    """
+    heard = ordered([one for one in sightings if one.at <= now])
+    states = [one for one in heard if one.occupied is not None]
+    spans, pending = _stable(states, timers, now)
+    occupancies = [_described(one, states) for one in _merged(spans, timers, charged_in)]
+    counters = frames or [Frame(one.at, one.session, one.f_cnt) for one in heard]
+    return Presence(
+        heard,
+        occupancies,
+        _known(heard, timers, now),
+        [after.at for before, after in pairwise(states) if before.occupied != after.occupied],
+        list(_missing([one for one in counters if one.at <= now])),
+        pending,
+    )
+
+
+def ordered(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """By frame counter within a LoRaWAN session, then by time; repeats once.
+
+    A frame that was delayed takes the time of the next one by its counter, at the latest.
+    """
+    by_time = sorted({(one.session, one.f_cnt, one.at): one for one in sightings}.values(), key=_by_time)
+    result: list[Sighting] = []
+    for one in by_time:
+        overtaken = [
+            other.at
+            for other in reversed(result)
+            if other.session == one.session
+            and 0 < other.f_cnt - one.f_cnt <= _LATE_FRAMES
+            and one.at - other.at <= _LATE_WITHIN
+        ]
+        result.append(one._replace(at=min(overtaken)) if overtaken else one)
+    return sorted(result, key=_by_time)
+
+
+def _by_time(one: Sighting) -> tuple[datetime, int]:
+    return one.at, one.f_cnt
+
+
+def _stable(states: Sequence[Sighting], timers: Timers, now: datetime) -> tuple[list[Occupancy], datetime | None]:
+    """Occupied spans that lasted; and when the newest state will have lasted, if it has not yet."""
+    raw = _joined_over(list(_raw(states)), timers.free_stable)
+    pending: datetime | None = None
+    stable: list[Occupancy] = []
+    for one in raw:
+        if one.end(now) - one.since < timers.occupied_stable:
+            if one.until is None:
+                pending = one.since + timers.occupied_stable
+            continue
+        if one.until is not None:
+            closed = one.until + timers.free_stable
+            pending = closed if closed > now else pending
+            one = replace(one, closed_at=closed if closed <= now else None)
+        stable.append(one)
+    return stable, pending
+
+
+def _raw(states: Sequence[Sighting]) -> Iterator[Occupancy]:
+    """Every span from the first message that says occupied to the first that says free."""
+    since: datetime | None = None
+    for one in states:
+        if one.occupied and since is None:
+            since = one.at
+        elif not one.occupied and since is not None:
+            yield Occupancy(since, one.at)
+            since = None
+    if since is not None:
+        yield Occupancy(since)
+
+
+def _joined_over(raw: list[Occupancy], shortest: timedelta) -> list[Occupancy]:
+    """Spans between which the bay was free for less than `shortest` are one."""
+    result: list[Occupancy] = []
+    for one in raw:
+        before = result[-1].until if result else None
+        if before is not None and one.since - before < shortest:
+            result[-1] = _with_gap(result[-1], one)
+        else:
+            result.append(one)
+    return result
+
+
+def _merged(spans: list[Occupancy], timers: Timers, charged_in: Callable[[Span], bool] | None) -> list[Occupancy]:
+    result: list[Occupancy] = []
+    for one in spans:
+        before = result[-1].until if result else None
+        bounce = before is not None and one.since - before < timers.merge
+        if bounce and before is not None and not (charged_in and charged_in(Span(before, one.since))):
+            result[-1] = _with_gap(result[-1], one)
+        else:
+            result.append(one)
+    return result
+
+
+def _with_gap(first: Occupancy, second: Occupancy) -> Occupancy:
+    assert first.until is not None
+    gaps = (*first.gaps, Span(first.until, second.since), *second.gaps)
+    return replace(first, until=second.until, closed_at=second.closed_at, gaps=gaps)
+
+
+def _described(one: Occupancy, states: Sequence[Sighting]) -> Occupancy:
+    """With what its first message says about the arrival."""
+    first = next(state for state in states if state.at == one.since and state.occupied)
+    return replace(one, since_uncertain=first.event is BayEvent.HEARTBEAT)
+
+
+def _known(heard: Sequence[Sighting], timers: Timers, now: datetime) -> list[Span]:
+    """From each message that tells the state to the next message, at most until it is stale."""
+    ends = [one.at for one in heard[1:]] + [now]
+    spans = (
+        Span(one.at, min(end, one.at + timers.occupancy_stale))
+        for one, end in zip(heard, ends, strict=False)
+        if one.occupied is not None
+    )
+    return joined(spans)
+
+
+def _missing(frames: Sequence[Frame]) -> Iterator[datetime]:
+    for before, after in pairwise(sorted(set(frames))):
+        if before.session == after.session:
+            for _ in range(min(after.f_cnt - before.f_cnt - 1, _LATE_FRAMES)):
+                yield after.at
