@@ -87,9 +87,7 @@ def new(
 
 @app.command("test", epilog=TEST_EPILOG)
 def test(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME…", help="Decoders to prove; default: all.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Decoders to prove; default: all.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Count notes as failures.")] = False,
     folder: FolderOption = None,
     config: ConfigOption = None,
@@ -209,19 +207,23 @@ def _print_report(report: "Report") -> None:
 
 
 def _print_list(found: "Sequence[Listed]") -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    titles = (text("Decoder"), text("Version"), text("Kinds and quantities"), text("Ports"), text("Vectors"))
-    table = Table(*titles, text("Origin"), text("Source"), box=None, pad_edge=False)
+    out = console()
     for one in found:
         decoder = one.entry.decoder
-        said = "\n".join(f"{kind.kind}: {', '.join(names)}" for kind, names in one.quantities.items())
-        vectors = one.problem or f"{one.vectors}"
-        ports = ", ".join(map(str, decoder.f_ports)) or "*"
-        cells = (decoder.name, str(decoder.version), said, ports, vectors, one.entry.origin.value, decoder.source)
-        table.add_row(*map(Text, cells))
-    console().print(table)
+        about = text(
+            "version {version}, {origin}, ports {ports}, vectors {vectors}",
+            version=decoder.version,
+            origin=one.entry.origin,
+            ports=", ".join(map(str, decoder.f_ports)) or "*",
+            vectors=one.problem or one.vectors,
+        )
+        device = f"{decoder.vendor} {decoder.model}".strip()
+        out.print(Text(decoder.name, "bold").append(f"  {device}: {about}", "not bold"), soft_wrap=True)
+        for kind, names in one.quantities.items():
+            out.print(Text(f"    {kind.kind}: {', '.join(names)}"), soft_wrap=True)
+        out.print(Text(f"    {decoder.source}", "dim"), soft_wrap=True)
 
 
 def _say_problems(problems: "Sequence[LeftOut]") -> None:

@@ -140,8 +140,11 @@ def test_the_list(decoder, folder):
 
 def test_the_list_for_people(decoder, folder):
     result = decoder("list", "--search", "ACME", "--folder", folder)
-    assert "acme_s100" in result.output
-    assert "nwave" not in result.output
+    assert result.output.splitlines() == [
+        "acme_s100  Acme S100: version 3, private folder, ports 2, vectors 4",
+        "    device_health: battery_level",
+        "    sheet",
+    ]
 
 
 def test_new_writes_both_files_and_says_what_is_next(decoder, tmp_path):
@@ -188,3 +191,41 @@ def test_new_tells_what_is_wrong_with_its_arguments(decoder, tmp_path, arguments
     assert result.exit_code == 2, result.output
     assert told in " ".join(result.stderr.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []
+
+
+CITY = """
+tables:
+  acme_table:
+    source: sheet
+    size: 1
+    readings: [{kind: device_health, fields: {battery_level: {offset: 0, size: 1}}}]
+codecs:
+  acme_codec:
+    readings: [{kind: device_health, fields: {battery_level: level}}]
+"""
+CODEC = """
+function decodeUplink(input) {
+  if (input.bytes.length < 1) return { errors: ["too short"] };
+  return { data: { level: input.bytes[0] } };
+}
+"""
+
+
+def test_tables_and_codecs_are_proved_and_explained_alike(decoder, tmp_path):
+    (tmp_path / "stadtfunk.yaml").write_text(CITY)
+    codecs = tmp_path / "codecs"
+    codecs.mkdir()
+    (codecs / "acme_codec.js").write_text(CODEC)
+    (tmp_path / "acme_table.vectors.json").write_text(json.dumps(VECTORS))
+    refused = [*VECTORS[:3], VECTORS[3] | {"error": "codec_error"}]
+    (codecs / "acme_codec.vectors.json").write_text(json.dumps(refused))
+    result = decoder("test", "acme_table", "acme_codec", "--json", "--strict")
+    found = {one["decoder"]: one for one in map(json.loads, result.stdout.splitlines())}
+    assert result.exit_code == 0, result.output
+    for one in found.values():
+        statuses = {check["name"]: check["status"] for check in one["checks"]}
+        assert statuses.pop("file") == statuses.pop("code") == "skipped"
+        assert set(statuses.values()) == {"passed"}
+    for name in found:
+        explained = CliRunner().invoke(app, ["decode", "-d", name, "-p", "2", "--explain", "--json", "07"])
+        assert json.loads(explained.stdout)["bytes"][0]["gives"] == ["battery_level"]
