@@ -45,7 +45,7 @@ class Preparation:
     def __init__(self, parsers: Mapping[str, Parser], mapping: DeviceMapping) -> None:
         self._parsers = parsers
         self._mapping = mapping
-        self._known: dict[Choice, tuple[DecoderKey, Privacy]] = {}
+        self._known: dict[str, tuple[DecoderKey, Privacy]] = {}
 
     @property
     def shadows(self) -> ShadowMapping | None:
@@ -92,7 +92,7 @@ class Preparation:
             record.outcome, record.reason = Outcome.ORPHAN, RejectReason.NO_DECODER
             record.detail = "no mapping names a decoder for this device"
             return
-        record.decoder, record.privacy = self._known.get(choice) or self._learn(choice)
+        record.decoder, record.privacy = self._known.get(choice.decoder.name) or self._learn(choice)
         decoder = choice.decoder
         if waiting is not None and decoder.codec is not None and decoder.takes(uplink.f_port):
             waiting.append(Waiting(record, uplink, decoder, decoder.codec))
@@ -109,7 +109,10 @@ class Preparation:
             record.assembly = assembly
 
     def _learn(self, choice: Choice) -> tuple[DecoderKey, Privacy]:
-        self._known[choice] = found = decoder_key(choice.decoder, choice.file_hash), privacy_of(choice.decoder)
+        self._known[choice.decoder.name] = found = (
+            decoder_key(choice.decoder, choice.file_hash),
+            privacy_of(choice.decoder),
+        )
         return found
 
 
