@@ -49,10 +49,17 @@ def check_mapping(settings: "Settings") -> tuple[str, ...]:
         decoders = registry(settings)
         DeviceMapping(settings.mapping, decoders)
     except (RegistryError, MappingError) as error:
-        key = "mapping" if isinstance(error, MappingError) else "decoder_folders"
-        problems = [Problem(Origin("decoders"), key, "other", {"error": problem}) for problem in error.problems]
-        raise ConfigurationError(problems) from None
+        section = "mapping" if isinstance(error, MappingError) else "decoder_folders"
+        origin = Origin("decoders" if settings.file is None else str(settings.file))
+        found = [_keyed(problem, section) for problem in error.problems]
+        raise ConfigurationError([Problem(origin, key, "other", {"error": what}) for key, what in found]) from None
     return tuple(text("decoder left out: {problem}", problem=problem) for problem in decoders.problems)
+
+
+def _keyed(problem: str, section: str) -> tuple[str, str]:
+    """The key that a problem is about and what is wrong; entries of codecs are named in the text."""
+    key, colon, what = problem.partition(": ")
+    return (key, what) if colon and key.startswith("codecs.") else (section, problem)
 
 
 def effective(settings: "Settings") -> str:
