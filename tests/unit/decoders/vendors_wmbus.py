@@ -2,4 +2,5 @@
 
 FIELDS = {
     "lobaro_wmbus": {"Vbat": "battery_voltage", "Temp": "device_temperature"},
+    "kamstrup_multical": {},  # one value per time: test_kamstrup compares them
 }
