@@ -100,7 +100,7 @@ class Preparation:
         try:
             decoded = decoder.decode(uplink)
         except DecodeError as refusal:
-            record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
+            _refuse(record, refusal)
             return
         record.outcome = Outcome.DECODED if decoded.fragment is None else Outcome.FRAGMENT
         record.readings = decoded.readings
@@ -123,7 +123,13 @@ def complete(waiting: Waiting, result: CodecResult) -> None:
         record.readings = decoder.understand(result, uplink).readings
         record.outcome = Outcome.DECODED
     except DecodeError as refusal:
-        record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
+        _refuse(record, refusal)
+
+
+def _refuse(record: Record, refusal: DecodeError) -> None:
+    record.outcome, record.reason, record.detail = Outcome.FAILED, refusal.reason, refusal.detail
+    if refusal.reason is RejectReason.UNMAPPED:
+        record.privacy = Privacy.HOUSEHOLD  # what it measures nobody has said yet, as with an orphan
 
 
 def decoder_key(decoder: Decoder, file_hash: str) -> DecoderKey:

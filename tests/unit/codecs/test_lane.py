@@ -11,6 +11,7 @@ from decoders.decoder import Decoder
 from decoders.errors import RejectReason
 from decoders.javascript import CodecFailure, CodecResult, SandboxError
 from decoders.readings import TreeMoisture
+from decoders.uplink import Privacy
 from ingest.codecs import MAX_CALLS, SLICE, CodecLane, prepare_all
 from ingest.metrics import Metrics
 from ingest.outage import Outage
@@ -182,3 +183,9 @@ async def test_a_sandbox_that_does_not_work_costs_its_uplinks_a_reason_and_nobod
     assert [record.outcome for record in records] == [Outcome.FAILED, Outcome.DECODED]
     assert records[0].reason is RejectReason.CODEC_UNAVAILABLE
     assert "codecs_unavailable" in caplog.text
+
+
+async def test_what_a_codec_without_a_map_measures_nobody_knows_so_it_is_private():
+    made = preparation(decoder())
+    [record] = await prepare_all(made, lane(PaperPool()), [delivery(1)])
+    assert (record.reason, record.privacy) == (RejectReason.UNMAPPED, Privacy.HOUSEHOLD)
