@@ -1,6 +1,6 @@
 """The latest uplinks of one device as they are stored: with payload, outcome, decoder version and readings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -19,6 +19,15 @@ _OLDEST_DATALOG = timedelta(days=90)
 _CLOCK_AHEAD = timedelta(days=2)
 
 _Key = tuple[datetime, int]
+
+
+class ReadingKey(NamedTuple):
+    """What tells the readings of one device apart."""
+
+    kind: str
+    subject: str
+    channel: int
+    observed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,25 @@ async def stored_uplinks(
     return [_stored(device, row, payloads, readings) for row in reversed(rows)]
 
 
+async def stored_keys(connection: Connection, dev_eui: str, keys: Iterable[ReadingKey]) -> set[ReadingKey]:
+    """Those of `keys` under which a reading of the device is stored, whatever uplink it came with."""
+    wanted = set(keys)
+    found: set[ReadingKey] = set()
+    for kind in KINDS:
+        of_kind = [key for key in wanted if key.kind == kind.kind]
+        if of_kind:
+            query = sql.SQL(_QUERIES["keys"]).format(kind=sql.Identifier(kind.kind))
+            values = {
+                "dev_eui": dev_eui,
+                "subjects": [key.subject for key in of_kind],
+                "channels": [key.channel for key in of_kind],
+                "times": [key.observed_at for key in of_kind],
+            }
+            rows = await (await connection.execute(query, values)).fetchall()
+            found.update(ReadingKey(kind.kind, *row) for row in rows)
+    return found
+
+
 async def _payloads(
     connection: Connection, device: "_Device", times: Sequence[datetime], *, household: bool
 ) -> Mapping[_Key, tuple[bytes, Privacy]]:
@@ -95,7 +123,7 @@ def _reading(kind: type[Reading], dev_eui: str, row: Mapping[str, object]) -> Re
     flags = row["flags"]
     assert isinstance(flags, int)
     common = {name: row[name] for name in ("subject", "channel", "observed_at")}
-    values = {name: row[name] for name in quantities(kind) if name in row}
+    values = {name: row[name] for name in quantities(kind) if row.get(name) is not None}
     return kind.model_validate({"device": dev_eui, "flags": QualityFlag(flags), **common, **values})
 
 

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from decoders.decoder import Decoder
-    from decoders.mapping import Choice
     from decoders.registry import Registry
     from decoders.uplink import Uplink
     from stadtfunk.kit.answers import Answer
     from stadtfunk.kit.bytemap import MappedByte
     from stadtfunk.kit.comparison import Difference
-    from stadtfunk.kit.history import DecodedAgain
-    from storage.stored_uplinks import StoredUplink
+    from stadtfunk.kit.history import DecodedAgain, History, Wanted
 
 EPILOG = examples(
     "stadtfunk decode --decoder dragino_lse01 --port 2 ce2900f107a5099b6e2890",
@@ -66,12 +64,14 @@ def decode(
     Several payloads count as uplinks of one device, one after the other: parts of one message are put together.
     Exit code 1 when a payload was refused or has no decoder.
     """
+    from stadtfunk.kit.history import Wanted
+
     _check_arguments(payloads, decoder, port, dev_eui)
     settings, registry = installation(config, folder)
     forced = None if decoder is None else named(registry, decoder).decoder
     if dev_eui is not None:
-        stored = _stored(settings, dev_eui, last, household=household)
-        fine = _show_device(stored, _choose(settings, registry, stored, forced), explain=explain, as_json=as_json)
+        history = _history(settings, registry, Wanted(_dev_eui(dev_eui), last, household), forced)
+        fine = _show_history(history, explain=explain, as_json=as_json)
     else:
         assert forced is not None
         uplinks = _uplinks([payload_bytes(one) for one in payloads or ()], port or 0, at)
@@ -109,22 +109,21 @@ def _show_payloads(decoder: "Decoder", uplinks: "Sequence[Uplink]", *, explain: 
     return all(answer.error is None for answer in found)
 
 
-def _show_device(stored: "Sequence[StoredUplink]", choice: "Choice | None", *, explain: bool, as_json: bool) -> bool:
+def _show_history(history: "History", *, explain: bool, as_json: bool) -> bool:
     """Print what each stored uplink gives now; False when one is refused or nothing decodes the device."""
     from stadtfunk.kit.answers import byte_object, mapped
-    from stadtfunk.kit.history import decode_again
 
-    found = decode_again(stored, choice)
+    choice = history.choice
     if not as_json:
-        _print_device(stored, choice)
-    for one in found:
+        _print_device(history)
+    for one in history.uplinks:
         bytes_ = mapped(choice.decoder, one.answer) if explain and choice is not None and one.answer is not None else ()
         if as_json:
             extra = {"bytes": [byte_object(byte) for byte in bytes_]} if explain else {}
             _print_json(one.as_object(choice) | extra)
         else:
             _print_stored(one, bytes_)
-    return choice is not None and all(one.answer is None or one.answer.error is None for one in found)
+    return choice is not None and all(one.answer is None or one.answer.error is None for one in history.uplinks)
 
 
 def _print_json(values: "Mapping[str, object]") -> None:
@@ -140,9 +139,9 @@ def _print_answer(answer: "Answer", bytes_: "Sequence[MappedByte]", differences:
     show(out, answer_lines(answer, differences))
 
 
-def _print_device(stored: "Sequence[StoredUplink]", choice: "Choice | None") -> None:
+def _print_device(history: "History") -> None:
     """Who the device is, and which decoder it has for which reason."""
-    latest = stored[-1].uplink
+    latest, choice = history.uplinks[-1].stored.uplink, history.choice
     out = console()
     title = "  ".join(filter(None, [latest.dev_eui, latest.device_name, latest.device_profile]))
     out.print(title, markup=False, style="bold", soft_wrap=True)
@@ -180,39 +179,33 @@ def _print_stored(one: "DecodedAgain", bytes_: "Sequence[MappedByte]") -> None:
         out.print(Text(line, "red"), soft_wrap=True)
 
 
-def _stored(settings: "Settings", dev_eui: str, last: int, *, household: bool) -> "Sequence[StoredUplink]":
-    """The device's uplinks; exit code 1 when there is none."""
+def _history(settings: "Settings", registry: "Registry", device: "Wanted", forced: "Decoder | None") -> "History":
+    """The device's uplinks, decoded now; exit code 1 when there are none."""
     import asyncio
 
-    from decoders.settings import normal_dev_eui
-
-    try:
-        wanted = normal_dev_eui(dev_eui)
-    except ValueError:
-        raise typer.BadParameter(
-            text("{dev_eui} is no DevEUI", dev_eui=repr(dev_eui)), param_hint="--dev-eui"
-        ) from None
     with reported():
+        from decoders.mapping import DeviceMapping
         from stadtfunk.database import running
-        from stadtfunk.kit.history import device_uplinks
+        from stadtfunk.kit.history import device_history
 
+        mapping = DeviceMapping(settings.mapping, registry)
         with running(settings.database):
-            found = asyncio.run(device_uplinks(settings.database, wanted, limit=last, household=household))
-    if not found:
-        say(text("No uplink of {dev_eui} is stored.", dev_eui=wanted))
+            found = asyncio.run(device_history(settings.database, device, mapping, forced=forced))
+    if found is None:
+        say(text("No uplink of {dev_eui} is stored.", dev_eui=device.dev_eui))
         raise typer.Exit(ExitCode.FAILURE)
     return found
 
 
-def _choose(
-    settings: "Settings", registry: "Registry", stored: "Sequence[StoredUplink]", forced: "Decoder | None"
-) -> "Choice | None":
-    """The device's decoder by the mapping, and why; a wrong mapping is told, with exit code 2."""
-    with reported():
-        from decoders.mapping import DeviceMapping
-        from stadtfunk.kit.history import choose
+def _dev_eui(written: str) -> str:
+    from decoders.settings import normal_dev_eui
 
-        return choose(stored, DeviceMapping(settings.mapping, registry), forced)
+    try:
+        return normal_dev_eui(written)
+    except ValueError:
+        raise typer.BadParameter(
+            text("{dev_eui} is no DevEUI", dev_eui=repr(written)), param_hint="--dev-eui"
+        ) from None
 
 
 def _uplinks(payloads: "Sequence[bytes]", port: int, at: str | None) -> "Sequence[Uplink]":

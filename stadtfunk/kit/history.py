@@ -1,17 +1,17 @@
 """The stored uplinks of one device, decoded now: with the decoder that the mapping chooses, beside what is stored."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from decoders.decoder import Decoder
 from decoders.errors import RejectReason
 from decoders.mapping import Choice, DeviceMapping
 from decoders.uplink import NOT_DECODABLE
 from stadtfunk.kit.answers import Answer, answers, reading_object
-from stadtfunk.kit.comparison import Difference, compare
+from stadtfunk.kit.comparison import Change, Difference, compare
 from storage.database import Role, connect
 from storage.settings import DatabaseSettings
-from storage.stored_uplinks import StoredUplink, stored_uplinks
+from storage.stored_uplinks import ReadingKey, StoredUplink, stored_keys, stored_uplinks
 
 _ORPHAN = "no mapping names a decoder for this device"
 
@@ -24,6 +24,11 @@ class DecodedAgain:
     answer: Answer | None
     differences: tuple[Difference, ...] = ()
     why_not: str = ""
+
+    def without(self, known: Collection[ReadingKey]) -> "DecodedAgain":
+        """What another uplink brought already does not appear: a datalog repeats what was sent live."""
+        kept = (one for one in self.differences if one.change is not Change.APPEARS or one.key not in known)
+        return replace(self, differences=tuple(kept))
 
     def as_object(self, choice: Choice | None) -> dict[str, object]:
         """The answer's plain JSON values, and beside them the uplink, the choice and what is stored."""
@@ -47,24 +52,44 @@ class DecodedAgain:
         }
 
 
-async def device_uplinks(
-    database: DatabaseSettings, dev_eui: str, *, limit: int, household: bool
-) -> list[StoredUplink] | None:
-    """The device's latest uplinks in the role that decodes history again; None when there is no such device.
+@dataclass(frozen=True, slots=True)
+class History:
+    """The latest uplinks of one device, the oldest first, and the decoder that it has; None for an orphan."""
+
+    choice: Choice | None
+    uplinks: tuple[DecodedAgain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which uplinks: so many of this device; with what may be a household's or without."""
+
+    dev_eui: str
+    last: int
+    household: bool = False
+
+
+async def device_history(
+    database: DatabaseSettings, device: Wanted, mapping: DeviceMapping, *, forced: Decoder | None = None
+) -> History | None:
+    """What the device's uplinks give now, read in the role that decodes history; None when there are none.
+
+    Args:
+        forced: a decoder in place of the one that the mapping chooses for the device as it is known now.
 
     Raises:
         Retryable, Fatal: the database is away, or its login may not take that role.
     """
     connection = await connect(database, role=Role.MAINTENANCE, application_name="stadtfunk decode")
     async with connection:
-        return await stored_uplinks(connection, dev_eui, limit=limit, household=household)
-
-
-def choose(stored: Sequence[StoredUplink], mapping: DeviceMapping, forced: Decoder | None = None) -> Choice | None:
-    """The decoder of the device as it is known now, and why; None for an orphan."""
-    if forced is not None:
-        return Choice(forced, "--decoder", "")
-    return mapping.resolve(stored[-1].uplink) if stored else None
+        stored = await stored_uplinks(connection, device.dev_eui, limit=device.last, household=device.household)
+        if not stored:
+            return None
+        choice = mapping.resolve(stored[-1].uplink) if forced is None else Choice(forced, "--decoder", "")
+        found = decode_again(stored, choice)
+        keys = [one.key for again in found for one in again.differences if one.change is Change.APPEARS]
+        known = await stored_keys(connection, device.dev_eui, keys)
+    return History(choice, tuple(again.without(known) for again in found))
 
 
 def decode_again(stored: Sequence[StoredUplink], choice: Choice | None) -> list[DecodedAgain]:

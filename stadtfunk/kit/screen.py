@@ -10,7 +10,7 @@ from decoders.readings import QualityFlag, Reading, quantities
 from stadtfunk.kit.answers import Answer, values
 from stadtfunk.kit.bytemap import MappedByte, spans
 from stadtfunk.kit.checks import Check, Status
-from stadtfunk.kit.comparison import Difference
+from stadtfunk.kit.comparison import Change, Difference, key_of
 from stadtfunk.messages import text
 
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
@@ -26,8 +26,8 @@ def answer_lines(answer: Answer, differences: Sequence[Difference] = ()) -> Iter
     if answer.error is not None:
         yield Text(text("Refused: {reason}: {detail}", reason=answer.error.reason, detail=answer.error.detail), "red")
     for reading in answer.readings:
-        about = [one for one in differences if _is_about(one, reading)]
-        yield _title(reading, stored=not any(one.whole for one in about))
+        about = [one for one in differences if one.key == key_of(reading)]
+        yield _title(reading, stored=not any(one.change is Change.APPEARS for one in about))
         yield _values(reading, {one.field: one for one in about if one.field})
     for warning in answer.warnings:
         yield Text(text("Warning: {warning}", warning=warning), "yellow")
@@ -36,9 +36,10 @@ def answer_lines(answer: Answer, differences: Sequence[Difference] = ()) -> Iter
 def vanished(differences: Sequence[Difference]) -> Iterator[str]:
     """A line for every stored reading that decoding does not give any more."""
     for one in differences:
-        if one.whole == "vanishes":
-            about = f"{one.kind} {one.subject} {one.channel} {one.observed_at.isoformat()}"
-            yield text("stored, but not given now: {reading}", reading=" ".join(about.split()))
+        if one.change is Change.VANISHES:
+            kind, subject, channel, at = one.key
+            about = " ".join(filter(None, (kind, subject, str(channel), at.isoformat())))
+            yield text("stored, but not given now: {reading}", reading=about)
 
 
 def byte_map(bytes_: Sequence[MappedByte], answer: Answer) -> RenderableType:
@@ -115,11 +116,6 @@ def _values(reading: Reading, stored: Mapping[str, Difference]) -> Table:
 def _stored(difference: Difference) -> Text:
     value = flag_names(difference.stored) if isinstance(difference.stored, QualityFlag) else difference.stored
     return Text(text("stored: {value}", value="-" if value in (None, "") else value), "red")
-
-
-def _is_about(difference: Difference, reading: Reading) -> bool:
-    about = (difference.kind, difference.subject, difference.channel, difference.observed_at)
-    return about == (reading.kind, reading.subject, reading.channel, reading.observed_at)
 
 
 def _dump(bytes_: Sequence[MappedByte], colours: Mapping[str, str]) -> Text:

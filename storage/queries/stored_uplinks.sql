@@ -28,3 +28,15 @@ WHERE r.device_id = %(device)s
     AND r.uplink_ns_time = ANY (%(times)s::timestamptz[])
     AND r.observed_at BETWEEN %(first)s AND %(last)s
 ORDER BY r.subject, r.channel, r.observed_at
+
+-- name: keys
+-- Which of these readings of the device are stored, whatever uplink they came with. The identifier is a checked name.
+SELECT k.subject, k.channel, k.observed_at
+FROM (
+    SELECT
+        unnest(%(subjects)s::text[]) AS subject, unnest(%(channels)s::smallint[]) AS channel,
+        unnest(%(times)s::timestamptz[]) AS observed_at
+) AS k
+JOIN device AS d ON d.dev_eui = %(dev_eui)s
+JOIN {kind} AS r
+    ON r.device_id = d.id AND r.subject = k.subject AND r.channel = k.channel AND r.observed_at = k.observed_at

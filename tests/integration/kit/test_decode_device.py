@@ -92,6 +92,7 @@ def test_the_latest_uplinks_with_choice_and_what_is_stored(decode):
     }
     assert second["differences"] == []
     assert [one["kind"] for one in second["stored"]] == ["tree_moisture", "device_health"]
+    assert [one["values"] for one in second["stored"]] == [one["values"] for one in second["readings"]]
     assert second["readings"][0]["values"]["soil_moisture"] == 19.57
     assert lines[-1]["error"]["reason"] == "truncated"
 
@@ -110,6 +111,15 @@ def test_what_differs_from_what_is_stored_is_marked(decode, database):
     assert "stored: 1.0" in shown
     assert "not stored" in shown
     assert "stored, but not given now: device_health 3 2026-06-01T13:00:00+00:00" in shown
+
+
+def test_what_another_uplink_brought_already_does_not_appear(decode, database):
+    """As a datalog's repeat of a live reading: the first one that came is stored."""
+    owner = "uplink_f_cnt = 3, uplink_ns_time = uplink_ns_time + interval '20 minutes'"
+    assert execute(database, f"UPDATE stadtfunk.device_health SET {owner} WHERE uplink_f_cnt = 2") == 1
+    _, (_, second, third, _), _ = decode(TREE)
+    assert second["differences"] == []
+    assert [one["change"] for one in third["differences"]] == ["vanishes"]
 
 
 def test_explain_maps_the_bytes_of_stored_payloads(decode):

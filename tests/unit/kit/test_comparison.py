@@ -1,7 +1,7 @@
 """What is stored beside what decoding gives now."""
 
 from decoders.readings import QualityFlag, TreeMoisture
-from stadtfunk.kit.comparison import compare
+from stadtfunk.kit.comparison import Change, compare
 from stadtfunk.kit.vectors import uplink
 
 UPLINK = uplink(b"", 1)
@@ -39,5 +39,5 @@ def test_values_and_flags_that_differ():
 
 def test_readings_that_appear_and_vanish():
     found = compare([moisture(0)], [moisture(1)])
-    assert [(one.channel, one.whole) for one in found] == [(1, "appears"), (0, "vanishes")]
+    assert [(one.key.channel, one.change) for one in found] == [(1, Change.APPEARS), (0, Change.VANISHES)]
     assert found[1].as_object()["change"] == "vanishes"
