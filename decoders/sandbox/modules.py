@@ -1,7 +1,7 @@
-"""ES modules as functions: `export` and `import` at the top level become what a function may contain.
+"""Codec files as bodies of functions: a codec is compiled once and evaluated for every call.
 
-A codec is compiled once and evaluated for every call, which the engine offers for functions, not for modules. So the
-declarations stay, `export` goes, and what is exported under another name is assigned to `exports`. Line numbers stay.
+Of ES modules the declarations stay, `export` goes, and what is exported under another name is assigned to `exports`.
+Functions of a script are properties of the global object, which some codecs call as `this.name()`. Line numbers stay.
 """
 
 import re
@@ -44,7 +44,9 @@ _BEFORE_REGEX = frozenset(
     )
 )
 _TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*(?P<end>`|\$\{)", re.DOTALL)
-_KEYWORDS = ("export", "import")
+_BEFORE_OPERAND = frozenset((*".=,?:!~&|^+-*/%<>", "return", "typeof", "void", "new", "delete", "async", "default"))
+_THIS = re.compile(r"\bthis\s*\.")
+_FUNCTION = re.compile(r"function\s*\*?\s*([$\w]+)")
 _FOLLOWS_KEYWORD = re.compile(r"\s*(?:[{*'\"]|[$\w]+)")
 _IMPORT = re.compile(
     r"""import\s*(?:(?P<default>[$\w]+)\s*,?\s*)?(?:\*\s*as\s+(?P<space>[$\w]+)|\{(?P<names>[^}]*)\})?\s*(?:from\s*)?
@@ -81,12 +83,16 @@ def as_script(source: str) -> Script:
     text = source.removeprefix("\ufeff")
     if text.startswith("#!"):
         text = f"//{text[2:]}"
-    if _MODULE.search(text) is None:
-        return Script(text, _STRICT.match(text) is not None)
-    statements = list(_module_statements(text))
-    if not statements:
-        return Script(text, _STRICT.match(text) is not None)
-    return Script(_rewritten(text, statements), strict=True)
+    if _MODULE.search(text) and (statements := list(_module_statements(text))):
+        return Script(_rewritten(text, statements), strict=True)
+    if _STRICT.match(text):
+        return Script(text, strict=True)
+    return Script(_with_global_functions(text) if _THIS.search(text) else text, strict=False)
+
+
+def _with_global_functions(text: str) -> str:
+    names = {match[1] for start, _ in _at_top_level(text, ("function",)) if (match := _FUNCTION.match(text, start))}
+    return "".join(f"typeof {name}=='function'&&(globalThis.{name}={name});" for name in sorted(names)) + text
 
 
 def _rewritten(text: str, statements: list[int]) -> str:
@@ -149,7 +155,14 @@ def _line(text: str, position: int) -> int:
 
 
 def _module_statements(text: str) -> Iterator[int]:
-    """Where a statement with `export` or `import` begins: at the top level and neither property, string nor comment."""
+    """Where a statement with `export` or `import` begins."""
+    for start, end in _at_top_level(text, ("export", "import")):
+        if _FOLLOWS_KEYWORD.match(text, end):
+            yield start
+
+
+def _at_top_level(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where these words stand outside of all brackets, and are neither property, operand, string nor comment."""
     nesting: list[str] = []
     previous = ";"
     position = 0
@@ -167,8 +180,8 @@ def _module_statements(text: str) -> Iterator[int]:
             nesting.append(said)
         elif kind == "close":
             del nesting[-1:]
-        elif said in _KEYWORDS and not nesting and previous != "." and _FOLLOWS_KEYWORD.match(text, position):
-            yield start
+        elif said in words and not nesting and previous not in _BEFORE_OPERAND:
+            yield start, position
         previous = said
 
 

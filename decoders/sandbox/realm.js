@@ -184,7 +184,11 @@
     if (typeof said?.then === "function") return "!threw:it returned a promise; a codec answers at once";
     const whole = { __proto__: null, form, said, errors: form === "TS013" ? messages(said?.errors) : undefined };
     if (typeof normalize === "function" && !whole.errors) {
-      whole.normalized = apply(normalize, owner, [form === "TS013" ? said : { data: said }]);
+      try {
+        whole.normalized = apply(normalize, owner, [form === "TS013" ? said : { data: said }]);
+      } catch (thrown) {
+        whole.normalized = { errors: [described(thrown)] };
+      }
     }
     if (printed.length) whole.console = printed;
     const text = json(whole);
