@@ -196,11 +196,11 @@ def _short(path: Path) -> Path:
 def _print_report(report: "Report") -> None:
     from rich.text import Text
 
-    from stadtfunk.kit.screen import check_lines, show
+    from stadtfunk.kit.screen import check_lines, origin_name, show
 
     decoder = report.entry.decoder
     speed = "" if report.microseconds is None else f"{report.microseconds:.1f} µs"
-    title = f"{decoder.name} {decoder.version}  ({report.entry.origin})  {speed}"
+    title = f"{decoder.name} {decoder.version}  ({origin_name(report.entry.origin)})  {speed}"
     out = console()
     out.print(Text(title.rstrip(), "bold"), soft_wrap=True)
     show(out, check_lines(report.checks))
@@ -209,13 +209,15 @@ def _print_report(report: "Report") -> None:
 def _print_list(found: "Sequence[Listed]") -> None:
     from rich.text import Text
 
+    from stadtfunk.kit.screen import origin_name
+
     out = console()
     for one in found:
         decoder = one.entry.decoder
         about = text(
             "version {version}, {origin}, ports {ports}, vectors {vectors}",
             version=decoder.version,
-            origin=one.entry.origin,
+            origin=origin_name(one.entry.origin),
             ports=", ".join(map(str, decoder.f_ports)) or "*",
             vectors=one.problem or one.vectors,
         )

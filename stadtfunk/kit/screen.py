@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from decoders.readings import QualityFlag, Reading, quantities
+from decoders.registry import Origin
 from stadtfunk.kit.answers import Answer, values
 from stadtfunk.kit.bytemap import MappedByte, spans
 from stadtfunk.kit.checks import Check, Status
@@ -67,6 +68,21 @@ def check_lines(checks: Sequence[Check]) -> Iterator[Text]:
         line = Text("  ").append(_status(check.status).ljust(widths[0]), style)
         yield line.append(f"  {check.name.ljust(widths[1])}  ").append(check.detail, "dim")
         yield from (Text(f"      {problem}", style) for problem in check.problems)
+
+
+def origin_name(origin: Origin) -> str:
+    """Where a decoder comes from, for people."""
+    match origin:
+        case Origin.BUILT_IN:
+            return text("built-in")
+        case Origin.CONFIGURED:
+            return text("configured table")
+        case Origin.CODEC:
+            return text("vendor codec")
+        case Origin.FOLDER:
+            return text("private folder")
+        case Origin.PACKAGE:
+            return text("package")
 
 
 def flag_names(flags: QualityFlag) -> str:
