@@ -23,7 +23,7 @@ RATE_SECONDS: Final = 1.0
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared with, not bound to)
 
 Samples = Mapping[tuple[str, str], float]
-"""Metric values by name and by the label that tells them apart: source, kind, reason or bucket."""
+"""Metric values by name and by the label that tells them apart: source, kind, codec or bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,10 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """The running service. `lag` is estimated from the histogram since its start; None before the first uplink."""
+    """The running service. `lag` is estimated from the histogram since its start; None before the first uplink.
+
+    `codecs_quarantined` are vendors' codecs that overran too often in a row and are not run for a while.
+    """
 
     ready: bool
     checks: Sequence[Mapping[str, object]]
@@ -55,6 +58,7 @@ class ServiceStatus:
     spool_messages: int
     spool_bytes: int
     spool_oldest_seconds: float
+    codecs_quarantined: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,9 @@ def samples(exposition: str) -> Samples:
     values: dict[tuple[str, str], float] = {}
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
-            label = next((sample.labels[name] for name in ("le", "kind", "source") if name in sample.labels), "")
+            label = next(
+                (sample.labels[name] for name in ("le", "kind", "source", "codec") if name in sample.labels), ""
+            )
             key = (sample.name, label)
             values[key] = values.get(key, 0.0) + sample.value
     return values
@@ -170,6 +176,9 @@ def service_status(readiness: Mapping[str, object], before: Samples, now: Sample
         spool_messages=int(now.get(("stadtfunk_spool_messages", ""), 0)),
         spool_bytes=int(now.get(("stadtfunk_spool_bytes", ""), 0)),
         spool_oldest_seconds=now.get(("stadtfunk_spool_oldest_seconds", ""), 0.0),
+        codecs_quarantined=[
+            codec for (name, codec), value in now.items() if name == "stadtfunk_codec_quarantined" and value
+        ],
     )
 
 

@@ -94,6 +94,11 @@ def _render_service(service: "ServiceStatus") -> "Iterator[RenderableType]":
         size=f"{service.spool_bytes / 1e6:.1f}",
         age=_seconds(service.oldest_unstored_seconds),
     )
+    if service.codecs_quarantined:
+        yield text(
+            "Codecs that overran too often and are not run for a while: {codecs}.",
+            codecs=", ".join(service.codecs_quarantined),
+        )
 
 
 def _render_database(database: "Overview") -> "Iterator[RenderableType]":

@@ -53,6 +53,15 @@ def record(seconds_ago):
     return Record("city", "", b"", at, event=uplink, outcome=Outcome.DECODED)
 
 
+def test_codecs_in_quarantine_are_named(metrics):
+    metrics.codec_quarantined("acme_probe", quarantined=True)
+    metrics.codec_quarantined("other_probe", quarantined=False)
+    found = service(metrics, look(metrics))
+    assert found.codecs_quarantined == ["acme_probe"]
+    screen = [part for part in render(Status("url", found, "here", DATABASE)) if isinstance(part, str)]
+    assert "Codecs that overran too often and are not run for a while: acme_probe." in screen
+
+
 def test_rates_lag_and_sources_come_from_two_looks(metrics):
     metrics.received("city", 30)
     before = look(metrics)
