@@ -47,7 +47,7 @@ def point(statuses: Sequence[Status], contacts: Spans, timers: Timers, now: date
     """The history of one charge point up to `now`."""
     spans = joined([Span(one.start, max(one.end, one.start + timedelta(microseconds=1))) for one in contacts])
     fresh = joined([Span(one.start, one.end + timers.evse_stale) for one in spans])
-    raw = list(_pieces(sorted({one for one in statuses if one.at <= now}, key=lambda one: (one.at, one.id)), now))
+    raw = list(_pieces(sorted({one for one in statuses if one.at <= now}, key=_by_time), now))
     return Point(
         [piece for one in raw for piece in _as_known(one, fresh)],
         joined(spans, gap=timers.evse_stale),
@@ -67,6 +67,10 @@ def _pieces(statuses: Sequence[Status], now: datetime) -> Iterator[Piece]:
             yield Piece(Span(one.at, after.at), one.state, one.raw)
     if statuses and statuses[-1].at < now:
         yield Piece(Span(statuses[-1].at, now), statuses[-1].state, statuses[-1].raw)
+
+
+def _by_time(one: Status) -> tuple[datetime, int, str, str, str]:
+    return one.at, one.id, one.state, one.raw, one.source
 
 
 def _as_known(piece: Piece, fresh: Spans) -> list[Piece]:
