@@ -9,6 +9,7 @@ import typer
 from stadtfunk.commands.installation import FolderOption, installation, named
 from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, payload_bytes
 from stadtfunk.commands.outcome import reported, say
+from stadtfunk.commands.rejected import printable
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
 
@@ -144,12 +145,13 @@ def _print_device(history: "History") -> None:
     latest, choice = history.uplinks[-1].stored.uplink, history.choice
     out = console()
     title = "  ".join(filter(None, [latest.dev_eui, latest.device_name, latest.device_profile]))
-    out.print(title, markup=False, style="bold", soft_wrap=True)
+    out.print(printable(title), markup=False, style="bold", soft_wrap=True)
     if choice is None:
         out.print(text("No mapping names a decoder for this device: see `stadtfunk decoder list`."), soft_wrap=True)
         return
     name, version = choice.decoder.name, choice.decoder.version
-    out.print(text("Decoder {name}, version {version}, chosen by: {why}", name=name, version=version, why=choice.why))
+    line = text("Decoder {name}, version {version}, chosen by: {why}", name=name, version=version, why=choice.why)
+    out.print(printable(line), markup=False, soft_wrap=True)
 
 
 def _print_stored(one: "DecodedAgain", bytes_: "Sequence[MappedByte]") -> None:
