@@ -4,7 +4,7 @@ the full grace of proven idle time. The proof of the last one counts for itself,
 import random
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.charging.status import EvseState
@@ -87,7 +87,8 @@ def test_no_case_opens_while_the_charge_point_is_down_or_unknown(timeline: Timel
 @settings(max_examples=150, deadline=None)
 @given(timelines(), st.lists(at_step, min_size=2, max_size=6))
 def test_looking_often_gives_what_looking_once_gives(timeline: Timeline, looks: list[int]) -> None:
-    """A case that an earlier look found is still in the story later, unless an occupancy turned out to be another's."""
+    """What an earlier look found is still in the story later; but see scenario 8 for cars that nobody saw leave."""
+    assume(not any(verdict.occupancy.inferred for verdict in timeline.story(STEPS / 4).verdicts))
     seen = {}
     for step in sorted(looks):
         for verdict in timeline.story(step / 4).verdicts:
