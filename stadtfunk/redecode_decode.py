@@ -169,7 +169,7 @@ class Redecoder:
         )
 
     def join(self, found: Redecoded, others: Iterable[tuple[Any, ...]], tally: Tally) -> None:
-        """Give the readings of complete sets of fragments to the uplinks of the chunk that complete them.
+        """Give the readings of complete sets of fragments to their last parts, as far as they are in the chunk.
 
         Args:
             others: rows of the same devices from around the chunk.
@@ -181,16 +181,14 @@ class Redecoder:
         for device_id, parts in found.parts.items():
             uplinks = [*parts.uplinks, *around.get(device_id, ())]
             for whole in parts.target.decoder.assemble(uplinks):
-                last = whole.joined.uplink
-                again = parts.fragments.get((device_id, micros(last.ns_time), last.f_cnt))
-                if again is None:
-                    continue
-                if whole.decoded is not None:
-                    again.readings, again.outcome = whole.decoded.readings, Outcome.DECODED
-                elif whole.error is not None:
-                    again.outcome = Outcome.FAILED
-                    if _leaves(whole.error, tally):
-                        left.add(again.key)
+                again = [parts.fragments.get(_key(device_id, part)) for part in whole.joined.parts]
+                here = [one for one in again if one is not None]
+                for one in here:
+                    one.outcome = Outcome.FAILED if whole.decoded is None else Outcome.DECODED
+                if whole.decoded is not None and again[-1] is not None:
+                    again[-1].readings = whole.decoded.readings
+                elif whole.error is not None and here and _leaves(whole.error, tally):
+                    left.update(one.key for one in here)
         if left:
             found.uplinks = [one for one in found.uplinks if one.key not in left]
 
@@ -203,6 +201,10 @@ def _note(found: Redecoded, target: Target, uplink: Uplink, again: Again) -> Non
     parts.uplinks.append(uplink)
     if again.outcome is Outcome.FRAGMENT:
         parts.fragments[again.key] = again
+
+
+def _key(device_id: int, uplink: Uplink) -> UplinkKey:
+    return (device_id, micros(uplink.ns_time), uplink.f_cnt)
 
 
 def _leaves(refusal: DecodeError, tally: Tally) -> bool:

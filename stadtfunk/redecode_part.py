@@ -19,7 +19,7 @@ from storage.redecode_rows import (
     Reach,
     Slice,
     clipped,
-    latest_of_ports,
+    nearest_of_ports,
     raw_uplinks,
     stored_of_keys,
     stored_of_uplinks,
@@ -148,7 +148,8 @@ class PartRun:
         before, after = Slice(one.low - window, one.low), Slice(one.high, one.high + window)
         rows = [row for near in (before, after) for row in await raw_uplinks(self._connection, devices, near)]
         if ports:
-            rows += await latest_of_ports(self._connection, devices, ports, before.low)
+            rows += await nearest_of_ports(self._connection, devices, ports, before.low, after=False)
+            rows += await nearest_of_ports(self._connection, devices, ports, after.high, after=True)
         return rows
 
     async def _settle(self, comparison: Comparison, one: Slice) -> None:

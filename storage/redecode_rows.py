@@ -124,13 +124,14 @@ async def raw_uplinks(connection: Connection, devices: BinaryArray, within: Slic
         return await cursor.fetchall()
 
 
-async def latest_of_ports(
-    connection: Connection, devices: BinaryArray, ports: Sequence[int], before: datetime
+async def nearest_of_ports(
+    connection: Connection, devices: BinaryArray, ports: Sequence[int], at: datetime, *, after: bool
 ) -> list[tuple[Any, ...]]:
-    """Rows of `RawUplink`: of each device its latest uplink on each of `ports` before a time."""
+    """Rows of `RawUplink`: of each device its last uplink on each of `ports` before a time, or the first from it on."""
+    side, order = (">=", "ASC") if after else ("<", "DESC")
+    query = sql.SQL(_QUERIES["nearest_of_ports"]).format(side=sql.SQL(side), order=sql.SQL(order))
     async with connection.cursor(binary=True) as cursor:
-        values = {"devices": devices, "ports": list(ports), "before": before}
-        await cursor.execute(_QUERIES["latest_of_ports"], values)
+        await cursor.execute(query, {"devices": devices, "ports": list(ports), "at": at})
         return await cursor.fetchall()
 
 

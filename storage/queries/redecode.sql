@@ -46,21 +46,21 @@ JOIN uplink AS u ON u.device_id = p.device_id AND u.ns_time = p.ns_time AND u.f_
 WHERE u.ns_time >= %(low)s AND u.ns_time < %(high)s AND u.device_id = ANY (%(devices)b) AND u.flags & 14 = 0
 ORDER BY u.ns_time, u.device_id, u.f_cnt
 
--- name: latest_of_ports
--- The same of each device's latest uplink on these ports before a time.
+-- name: nearest_of_ports
+-- The same of each device's nearest uplink on these ports, on one side of a time.
 SELECT DISTINCT ON (u.device_id, u.f_port)
     u.device_id, u.ns_time, u.f_cnt, u.f_port, u.flags, u.event_time, u.received_at, u.source_id, u.dev_addr,
     u.data_rate, u.frequency, u.decoder_id, u.outcome, p.household, p.payload
 FROM uplink AS u
 JOIN (
     SELECT device_id, ns_time, f_cnt, payload, false AS household FROM payload_public
-    WHERE ns_time < %(before)s AND device_id = ANY (%(devices)b)
+    WHERE ns_time {side} %(at)s AND device_id = ANY (%(devices)b)
     UNION ALL
     SELECT device_id, ns_time, f_cnt, payload, true FROM payload_household
-    WHERE ns_time < %(before)s AND device_id = ANY (%(devices)b)
+    WHERE ns_time {side} %(at)s AND device_id = ANY (%(devices)b)
 ) AS p ON u.device_id = p.device_id AND u.ns_time = p.ns_time AND u.f_cnt = p.f_cnt
-WHERE u.ns_time < %(before)s AND u.device_id = ANY (%(devices)b) AND u.f_port = ANY (%(ports)s) AND u.flags & 14 = 0
-ORDER BY u.device_id, u.f_port, u.ns_time DESC
+WHERE u.ns_time {side} %(at)s AND u.device_id = ANY (%(devices)b) AND u.f_port = ANY (%(ports)s) AND u.flags & 14 = 0
+ORDER BY u.device_id, u.f_port, u.ns_time {order}
 
 -- name: stored_of_uplinks
 SELECT {columns} FROM {table} AS t

@@ -30,10 +30,12 @@ END = START + timedelta(days=60)
 PROBE = "a" * 16
 METER = "b" * 16
 NOBODY = "c" * 16
+BRIDGE = "f" * 16
 
 DECODERS = '''
+from dataclasses import replace
 from datetime import timedelta
-from decoders.decoder import Decoder
+from decoders.decoder import Assembly, Decoder, Fragment, Joined
 from decoders.errors import DecodeError, RejectReason
 from decoders.readings import DeviceHealth, HeatMeter, QualityFlag, TreeMoisture
 
@@ -63,7 +65,28 @@ def datalog(uplink, data):
 def meter(uplink, data):
     return [HeatMeter.of(uplink, subject=data.take(4).hex(), energy=data.u32() / ENERGY)]
 
+def parts(uplink, data):
+    """A telegram in parts: set, index, number of parts, and its piece."""
+    if uplink.f_port == 5:
+        return meter(uplink, data)
+    found = Fragment(str(data.u8()), data.u8(), data.u8())
+    data.rest()
+    return found
+
+def join(uplinks):
+    sets = {}
+    for one in uplinks:
+        if one.f_port == 4:
+            sets.setdefault(one.payload[0], {})[one.payload[1]] = one
+    for found in sets.values():
+        if len(found) == found[min(found)].payload[2]:
+            ordered = [found[index] for index in sorted(found)]
+            whole = b"".join(one.payload[3:] for one in ordered)
+            yield Joined(replace(ordered[-1], payload=whole, f_port=5), tuple(ordered))
+
 DECODERS = (
+    Decoder(name="test_parts", version=VERSION, vendor="Test", model="Parts", function=parts, kinds=(HeatMeter,),
+            source="the test", profiles=(PROFILE,), assembly=Assembly(join, timedelta(hours=2))),
     Decoder(name="test_probe", version=VERSION, vendor="Test", model="Probe", function=probe,
             kinds=(TreeMoisture, DeviceHealth), source="the test", profiles=("probe",)),
     Decoder(name="test_meter", version=VERSION, vendor="Test", model="Meter", function=meter,
@@ -73,7 +96,7 @@ DECODERS = (
 
 DEFAULTS: dict[str, object] = {
     "VERSION": 1, "OFFSET": 0, "HEALTH": True, "WETTEST": 100, "BROKEN": False, "FORGETS": False, "LOGGED": 0,
-    "ENERGY": 1,
+    "ENERGY": 1, "PROFILE": "parts",
 }  # fmt: skip
 
 TABLES = {
@@ -156,7 +179,7 @@ class City:
 def uplink(f_cnt: int, payload: bytes, *, dev_eui: str = PROBE, at: datetime | None = None, port: int = 1) -> Uplink:
     """Frame number `f_cnt`, one each 20 minutes."""
     time = START + f_cnt * 20 * MINUTE if at is None else at
-    profile = {PROBE: "probe", METER: "meter"}.get(dev_eui, "nobody's")
+    profile = {PROBE: "probe", METER: "meter", BRIDGE: "parts"}.get(dev_eui, "nobody's")
     return Uplink(
         "city", dev_eui, f_cnt, port, payload, ns_time=time, received_at=time + timedelta(seconds=1),
         event_time=time, device_profile=profile, dev_addr="01020304", frequency=868_100_000,
@@ -175,6 +198,16 @@ def energy(f_cnt: int, value: int, *, subject: str = "64313374") -> Uplink:
 def log(f_cnt: int, *samples: tuple[int, float]) -> Uplink:
     """A datalog: (minutes ago, moisture), the live sample first."""
     return uplink(f_cnt, b"".join(struct.pack(">HH", ago, round(value * 100)) for ago, value in samples), port=2)
+
+
+def telegram(number: int, value: int, *f_cnts: int) -> list[Uplink]:
+    """A meter's telegram in as many parts as there are frames."""
+    whole = bytes.fromhex("64313374") + struct.pack(">I", value)
+    pieces = [whole[:3], whole[3:]] if len(f_cnts) == 2 else [whole[:3], whole[3:5], whole[5:]]
+    return [
+        uplink(f_cnt, bytes([number, index, len(f_cnts)]) + piece, dev_eui=BRIDGE, port=4)
+        for index, (f_cnt, piece) in enumerate(zip(f_cnts, pieces, strict=True))
+    ]
 
 
 def encrypted(one: Uplink) -> Uplink:
