@@ -29,6 +29,7 @@ _PAYLOADS = ("payload_public", "payload_household")
 _ASSETS = ("asset", "asset_device")
 _REDECODE = ("redecode_run", "redecode_part")
 _REDECODE_ARCHIVE = ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected")
+_CHARGING = ("evse", "bay_evse", "evse_contact", "charging_link", "ocpi_location")
 _NETWORK_VIEWS = ("v_gateway", "v_gateway_stats", "v_network_hourly", "v_rejected")
 
 CORE: tuple[Grant, ...] = (
@@ -41,6 +42,17 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.INGEST, "UPDATE (times_seen, last_seen_at, resolved_at)", ("rejected",)),
     # judges what was measured
     Grant(Role.ALERTS, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_ASSETS, "device_state")),
+    Grant(
+        Role.ALERTS,
+        "SELECT, INSERT, UPDATE",
+        ("alert", "alert_number", "silence", "rule_checkpoint", "device_interval"),
+    ),
+    Grant(Role.ALERTS, "SELECT, INSERT", ("alert_event",)),  # append-only
+    Grant(Role.ALERTS, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
+    Grant(Role.ALERTS, "DELETE", ("rule_checkpoint", "device_interval")),
+    Grant(Role.ALERTS, "SELECT (received_at, source, reason, decoder, last_seen_at)", ("rejected",)),  # no payload
+    Grant(Role.ALERTS, "SELECT, INSERT, UPDATE", _CHARGING),
+    Grant(Role.ALERTS, "SELECT, INSERT", ("evse_status",)),  # a history
     # keeps rollups, deletes what is too old, decodes again, erases
     Grant(Role.MAINTENANCE, "SELECT", (*_RECORDS, *_NAMES, *_ASSETS)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", (*_HISTORY, *_PAYLOADS, "device_state", "device", "rejected")),
@@ -58,6 +70,8 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
     Grant(Role.PORTAL, "INSERT", ("device",)),  # an asset may be bound before its device speaks
+    Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _CHARGING),  # operators push to the portal
+    Grant(Role.PORTAL, "SELECT, INSERT", ("evse_status",)),
     # the heating utility: its customers' meters
     Grant(Role.UTILITY, "SELECT", (*_RECORDS, *_ASSETS, "device", "device_state")),
     # dashboards: views only, no single customer
