@@ -10,6 +10,8 @@ from decoders.sandbox.process import ENVIRONMENT, STALLED_SECONDS, Limits, Progr
 from decoders.sandbox.protocol import LENGTH, Died, Loaded, converse
 from decoders.sandbox.quarantine import Quarantine
 
+ENDING_SECONDS = 1.0
+
 
 class CodecPool:
     """Runs batches of calls in worker processes, which are started when they are needed and replaced when they die.
@@ -32,8 +34,11 @@ class CodecPool:
         """
         share = -(-len(calls) // len(self._desks)) or 1
         parts = [calls[start : start + share] for start in range(0, len(calls), share)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(desk.run(part)) for desk, part in zip(self._desks, parts, strict=False)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(desk.run(part)) for desk, part in zip(self._desks, parts, strict=False)]
+        except ExceptionGroup as failures:  # the same for every worker: one says it
+            raise failures.exceptions[0] from None
         return [result for task in tasks for result in task.result()]
 
     @property
@@ -80,9 +85,8 @@ class _Desk:
             async with asyncio.timeout(STALLED_SECONDS):
                 return await self._worker.ask(request)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            death = await self._worker.end()
-            self._worker = None
-            return death
+            worker, self._worker = self._worker, None
+            return await worker.end()
         except BaseException:  # half an answer is in the pipe, as after a cancellation
             await self._end()
             raise
@@ -140,6 +144,10 @@ class _Worker:
 
     async def end(self) -> Died:
         """Kill it, if it still runs, and say what it was at."""
+        if self._answers.at_eof():  # it ends by itself, and `kill` would take its exit status from asyncio
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ENDING_SECONDS):
+                    await self._process.wait()
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -27,7 +27,9 @@ def test_comes_to_its_expected_end_and_hurts_nobody(codec: Path, run):
     assert run(INNOCENT, "0102").data == {"sum": 3}
 
 
-@pytest.mark.parametrize("codec", of([path for path in ADVERSARIAL if "killed" not in path.read_text(encoding="utf-8")[:60]]))
+@pytest.mark.parametrize(
+    "codec", of([path for path in ADVERSARIAL if "killed" not in path.read_text(encoding="utf-8")[:60]])
+)
 def test_comes_to_the_same_end_again(codec: Path, run):
     source = codec.read_text(encoding="utf-8")
     assert run(source) == run(source) == run(source)

@@ -30,7 +30,10 @@ import pytest
         ("Buffer.from('00000000000000ff', 'hex').readBigUInt64BE(0)", 255),
         ("Buffer.from([128]).readInt8(0)", -128),
         ("(() => { const b = Buffer.alloc(4); b.writeInt16BE(-2, 1); return b.toString('hex'); })()", "00fffe00"),
-        ("(() => { const b = Buffer.alloc(3); return [b.writeUIntLE(66051, 0, 3), b.toString('hex')]; })()", [3, "030201"]),
+        (
+            "(() => { const b = Buffer.alloc(3); return [b.writeUIntLE(66051, 0, 3), b.toString('hex')]; })()",
+            [3, "030201"],
+        ),
         ("(() => { const b = Buffer.alloc(4); b.writeFloatBE(1.5); return b.toString('hex'); })()", "3fc00000"),
         ("Buffer.alloc(3, 'ab').toString()", "aba"),
         ("Buffer.concat([Buffer.from([1]), Buffer.from([2, 3])]).length", 3),
@@ -47,7 +50,10 @@ import pytest
         ("new Buffer([1, 2]).toString('hex') + Buffer('ff', 'hex').length", "01021"),
         ("Buffer.from(input.bytes).map((b) => b + 1).toString('hex')", "02"),
         ("[...Buffer.from([3, 4]).entries()]", [[0, 3], [1, 4]]),
-        ("(() => { try { Buffer.alloc(1).readUInt16BE(0); } catch (e) { return e.code + e.name; } })()", "ERR_OUT_OF_RANGERangeError"),
+        (
+            "(() => { try { Buffer.alloc(1).readUInt16BE(0); } catch (e) { return e.code + e.name; } })()",
+            "ERR_OUT_OF_RANGERangeError",
+        ),
         ("(() => { try { Buffer.from('a', 'x'); } catch (e) { return e.message; } })()", "Unknown encoding: x"),
         ("require('buffer').Buffer === Buffer", True),
     ],

@@ -61,7 +61,8 @@ FORMS = {
     "early return": "function decodeUplink(i) { return { data: { b: i.bytes } }; }\nreturn;",
     "three forms": "function decodeUplink(i) { return { data: Decode(1, i.bytes) }; }\n"
     "function Decode(p, b) { return { b: b }; }\nfunction Decoder(b) { return { wrong: 1 }; }",
-    "global functions": "function decodeUplink(i) { return this.inner(i); }\nfunction inner(i) { return { data: { b: i.bytes } }; }",
+    "global functions": "function decodeUplink(i) { return this.inner(i); }\n"
+    "function inner(i) { return { data: { b: i.bytes } }; }",
 }
 
 

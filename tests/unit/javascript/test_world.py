@@ -135,7 +135,9 @@ def test_console_is_captured_and_bounded(run):
     source = "function decodeUplink() { console.log('a', { b: 1 }, 2); console.error(null); return { data: {} }; }"
     for _ in range(3):
         assert run(source).console == ('a {"b":1} 2', "null")
-    chatty = run("function decodeUplink() { for (let i = 0; i < 1000; i++) console.log('x'.repeat(1000)); return { data: {} }; }")
+    chatty = run(
+        "function decodeUplink() { for (let i = 0; i < 1000; i++) console.log('x'.repeat(1000)); return { data: {} }; }"
+    )
     assert len(chatty.console) == 20
     assert max(map(len, chatty.console)) < 510
 
