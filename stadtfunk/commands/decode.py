@@ -29,6 +29,8 @@ EPILOG = examples(
     "stadtfunk decode --decoder dragino_lse01 --port 2 ce2900f107a5099b6e2890",
     "stadtfunk decode --decoder dragino_lse01 --port 2 --explain ce2900f107a5099b6e2890",
     "stadtfunk decode --decoder dragino_lse01 --port 2 --at 2026-06-01T12:00 'ce 29 00 f1 07 a5 09 9b 6e 28 90'",
+    "stadtfunk decode --decoder lobaro_wmbus --port 12 --port 22 2e442d2c46464646300c8d207a70ea6021b1c178030fc51000 "
+    "430f9210000314072b05426cbe2b022d0c0001ff2100",
     "stadtfunk decode --dev-eui a84041000181bcd5 --last 5",
 )
 NOBODY = "0000000000000000"
@@ -43,7 +45,10 @@ def decode(
         str | None,
         typer.Option("--decoder", "-d", help="Name of the decoder; for a device of the database, in place of its own."),
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", "-p", min=0, max=255, help="FPort of the payloads.")] = None,
+    ports: Annotated[
+        list[int] | None,
+        typer.Option("--port", "-p", min=0, max=255, help="FPort of the payloads; given repeatedly: one for each."),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(metavar="ISO-TIME", help="Time of the payloads, UTC without an offset; default: now."),
@@ -67,7 +72,7 @@ def decode(
     """
     from stadtfunk.kit.history import Wanted
 
-    _check_arguments(payloads, decoder, port, dev_eui)
+    _check_arguments(payloads, decoder, ports, dev_eui)
     settings, registry = installation(config, folder)
     forced = None if decoder is None else named(registry, decoder).decoder
     if dev_eui is not None:
@@ -75,22 +80,24 @@ def decode(
         fine = _show_history(history, explain=explain, as_json=as_json)
     else:
         assert forced is not None
-        uplinks = _uplinks([payload_bytes(one) for one in payloads or ()], port or 0, at)
+        uplinks = _uplinks([payload_bytes(one) for one in payloads or ()], ports or (), at)
         fine = _show_payloads(forced, uplinks, explain=explain, as_json=as_json)
     if not fine:
         raise typer.Exit(ExitCode.FAILURE)
 
 
-def _check_arguments(payloads: list[str] | None, decoder: str | None, port: int | None, dev_eui: str | None) -> None:
+def _check_arguments(
+    payloads: list[str] | None, decoder: str | None, ports: list[int] | None, dev_eui: str | None
+) -> None:
     """Either payloads with decoder and port, or a device.
 
     Raises:
         typer.BadParameter: neither, or parts of both.
     """
-    if dev_eui is not None and (payloads or port is not None):
+    if dev_eui is not None and (payloads or ports):
         raise typer.BadParameter(text("Payloads and --port do not go with --dev-eui."), param_hint="--dev-eui")
     if dev_eui is None:
-        for missing, hint in ((not payloads, "HEX"), (decoder is None, "--decoder"), (port is None, "--port")):
+        for missing, hint in ((not payloads, "HEX"), (decoder is None, "--decoder"), (not ports, "--port")):
             if missing:
                 raise typer.BadParameter(text("is missing; or name a device with --dev-eui"), param_hint=hint)
 
@@ -210,14 +217,17 @@ def _dev_eui(written: str) -> str:
         ) from None
 
 
-def _uplinks(payloads: "Sequence[bytes]", port: int, at: str | None) -> "Sequence[Uplink]":
+def _uplinks(payloads: "Sequence[bytes]", ports: "Sequence[int]", at: str | None) -> "Sequence[Uplink]":
     """The payloads as uplinks of one device, in this order. A microsecond lies between two."""
     from decoders.uplink import Uplink
 
+    if len(ports) not in (1, len(payloads)):
+        raise typer.BadParameter(text("one port for all payloads, or one for each"), param_hint="--port")
+    each = ports if len(ports) > 1 else [*ports] * len(payloads)
     moment = datetime.now(UTC) if at is None else _moment(at)
     return [
         Uplink("", NOBODY, f_cnt, port, payload, ns_time=moment + timedelta(microseconds=f_cnt), received_at=moment)
-        for f_cnt, payload in enumerate(payloads)
+        for f_cnt, (port, payload) in enumerate(zip(each, payloads, strict=True))
     ]
 
 

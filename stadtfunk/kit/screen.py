@@ -52,8 +52,9 @@ def byte_map(bytes_: Sequence[MappedByte], answer: Answer) -> RenderableType:
     for name in names:
         places = spans([byte.offset for byte in bytes_ if name in byte.gives])
         legend.add_row(Text(name, colours[name]), places, Text(shown.get(name, "")))
-    for title, style, offsets in _others(bytes_) if answer.error is None else ():
-        if offsets:
+    whole = answer.decoded is not None and answer.decoded.fragment is None
+    for title, style, offsets in _others(bytes_):
+        if whole and offsets:
             legend.add_row(Text(title, style), spans(offsets), "")
     return Group(_dump(bytes_, colours), legend)
 

@@ -185,3 +185,9 @@ def test_parts_of_one_message_are_put_together_at_the_last(decode):
 def test_payloads_need_decoder_and_port_and_a_device_needs_neither(decode, arguments):
     result = CliRunner().invoke(app, ["decode", *arguments])
     assert result.exit_code == 2, result.output
+
+
+def test_every_payload_may_have_a_port_of_its_own(decode):
+    first, second = map(json.loads, decode("5002", "5002", options=("--json", "--port", "6")).output.splitlines())
+    assert (first["error"], second["error"]["reason"]) == (None, "unknown_port")
+    assert decode("5002", "5002", "5002", options=("--port", "6")).exit_code == 2

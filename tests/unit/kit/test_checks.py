@@ -71,6 +71,14 @@ def test_without_vectors_nothing_is_called_passed_that_was_not_looked_at(entry):
     assert not report.passed()
 
 
+def test_where_the_repository_is_not_installed_the_vectors_are_skipped_and_the_rest_is_done(monkeypatch, tmp_path):
+    monkeypatch.setattr("stadtfunk.kit.vectors._REPOSITORY", tmp_path)
+    report = examine(Registry.load().entries["nwave_nps405"])
+    assert statuses(report)["vectors"] == statuses(report)["truncation"] == Status.SKIPPED
+    assert statuses(report)["random payloads"] == Status.PASSED
+    assert "repository only" in report.checks[2].detail
+
+
 def test_vectors_that_cannot_be_read_are_a_failure(entry):
     report = examine(entry(vectors=[{"name": "x"}]))
     assert "hex: Field required" in problems(report, "vectors")
