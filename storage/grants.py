@@ -70,6 +70,12 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
     Grant(Role.PORTAL, "INSERT", ("device",)),  # an asset may be bound before its device speaks
+    # logins and tokens of its users, of which it keeps digests; the log of what they did only grows
+    Grant(Role.PORTAL, "SELECT, INSERT, DELETE", ("portal_session",)),
+    Grant(Role.PORTAL, "UPDATE (seen_at, expires_at)", ("portal_session",)),
+    Grant(Role.PORTAL, "SELECT", ("portal_token",)),
+    Grant(Role.PORTAL, "UPDATE (last_used_at)", ("portal_token",)),
+    Grant(Role.PORTAL, "SELECT, INSERT", ("audit_log",)),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _CHARGING),  # operators push to the portal
     Grant(Role.PORTAL, "SELECT, INSERT", ("evse_status",)),
     # the heating utility: its customers' meters
