@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.model import Ended, Finding, Json, Severity, SubjectKind
 from alerts.parking.confidence import score
-from alerts.parking.inputs import Bay, Regime
+from alerts.parking.inputs import Bay, Regime, Status
 from alerts.parking.story import BayStory, Ticket, TicketKind
 from alerts.parking.verdict import Code, Verdict, latest_opening
 
@@ -19,6 +19,10 @@ LEGAL_BASIS_ENDS = "legal_basis_ends"
 _WEIGHTS = {Code.V1_NO_CHARGE: 3.0, Code.V2_AFTER_CHARGE: 2.0, Code.V3_MAX_STAY: 0.5, Code.V4_IDLE_PLUGGED: 0.5}
 _FULL_AGE = timedelta(minutes=60)
 _BASIS_WARNING = timedelta(days=60)
+_BEFORE = timedelta(hours=3)
+_MOST = 500
+
+_Cluster = list[tuple[BayStory, Verdict]]
 
 
 def priority(code: Code, confidence: int, since: datetime, now: datetime) -> float:
@@ -30,7 +34,7 @@ def priority(code: Code, confidence: int, since: datetime, now: datetime) -> flo
 def cases(stories: Sequence[BayStory]) -> list[Finding]:
     """The cases of all bays; those of a group that overlap are one case of its station."""
     single = [story for story in stories if not story.bay.group]
-    found = [_finding(story.bay, verdict) for story in single for verdict in story.verdicts if verdict.case.raised]
+    found = [_finding(story, verdict) for story in single for verdict in story.verdicts if verdict.case.raised]
     groups: dict[str, list[BayStory]] = {}
     for story in stories:
         if story.bay.group:
@@ -50,8 +54,8 @@ def occurrence(bay: Bay, verdict: Verdict) -> str:
     return f"{bay.key}@{verdict.occupancy.since.isoformat()}"
 
 
-def _finding(bay: Bay, verdict: Verdict) -> Finding:
-    case, first = verdict.case, verdict.case.raised[0]
+def _finding(story: BayStory, verdict: Verdict) -> Finding:
+    bay, case, first = story.bay, verdict.case, verdict.case.raised[0]
     return Finding(
         subject=bay.key,
         subject_kind=SubjectKind.BAY,
@@ -65,34 +69,34 @@ def _finding(bay: Bay, verdict: Verdict) -> Finding:
         notifiable=case.notifiable,
         badges=tuple(_badges(verdict)),
         facts=_facts(bay, verdict),
-        evidence=_evidence(verdict),
+        evidence=_evidence(story, verdict),
         ended=_ended(verdict),
     )
 
 
 def _group_findings(stories: Sequence[BayStory]) -> Iterator[Finding]:
     """One finding for each time in which cases of the group's bays overlap; the first of them names it."""
-    pairs = [(story.bay, verdict) for story in stories for verdict in story.verdicts if verdict.case.raised]
-    pairs.sort(key=lambda pair: (pair[1].case.raised[0].opened_at, pair[0].key))
-    clusters: list[list[tuple[Bay, Verdict]]] = []
-    for bay, verdict in pairs:
+    pairs = [(story, verdict) for story in stories for verdict in story.verdicts if verdict.case.raised]
+    pairs.sort(key=lambda pair: (pair[1].case.raised[0].opened_at, pair[0].bay.key))
+    clusters: list[_Cluster] = []
+    for story, verdict in pairs:
         if clusters and _reaches(clusters[-1], verdict):
-            clusters[-1].append((bay, verdict))
+            clusters[-1].append((story, verdict))
         else:
-            clusters.append([(bay, verdict)])
+            clusters.append([(story, verdict)])
     for cluster in clusters:
         yield _group_finding(cluster, len(stories))
 
 
-def _reaches(cluster: Sequence[tuple[Bay, Verdict]], verdict: Verdict) -> bool:
+def _reaches(cluster: "_Cluster", verdict: Verdict) -> bool:
     opened = verdict.case.raised[0].opened_at
     return any(other.case.ended_at is None or other.case.ended_at > opened for _, other in cluster)
 
 
-def _group_finding(cluster: Sequence[tuple[Bay, Verdict]], bays: int) -> Finding:
-    bay, verdict = next(((b, v) for b, v in cluster if v.case.open), cluster[0])
-    first_bay, first = cluster[0]
-    one = _finding(bay, verdict)
+def _group_finding(cluster: "_Cluster", bays: int) -> Finding:
+    story, verdict = next((pair for pair in cluster if pair[1].case.open), cluster[0])
+    (first_story, first), bay = cluster[0], story.bay
+    one = _finding(story, verdict)
     ends = [_ended(other) for _, other in cluster]
     last = max((end for end in ends if end is not None), key=lambda end: end.at, default=None)
     facts: dict[str, Json] = {
@@ -100,12 +104,12 @@ def _group_finding(cluster: Sequence[tuple[Bay, Verdict]], bays: int) -> Finding
         "group": bay.group,
         "bays": bays,
         "accused": sum(other.case.open for _, other in cluster) or len(cluster),
-        "candidates": [other.key for other, _ in cluster],
+        "candidates": [other.bay.key for other, _ in cluster],
     }
     return Finding(
         subject=bay.group,
         subject_kind=SubjectKind.STATION,
-        occurrence=occurrence(first_bay, first),
+        occurrence=occurrence(first_story.bay, first),
         code=first.case.raised[0].code,
         codes=tuple(dict.fromkeys(code for _, other in cluster for code in other.case.codes)),
         severity=max((_severity(other) for _, other in cluster), key=list(Severity).index),
@@ -115,7 +119,7 @@ def _group_finding(cluster: Sequence[tuple[Bay, Verdict]], bays: int) -> Finding
         notifiable=any(other.case.notifiable for _, other in cluster),
         badges=one.badges,
         facts=facts,
-        evidence={other.key: _evidence(member) for other, member in cluster},
+        evidence={other.bay.key: _evidence(other, member) for other, member in cluster},
         ended=None if None in ends else last,
     )
 
@@ -166,12 +170,44 @@ def _facts(bay: Bay, verdict: Verdict) -> Mapping[str, Json]:
     }
 
 
-def _evidence(verdict: Verdict) -> Mapping[str, Json]:
+def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:
+    """What a case rests on: messages and statuses from shortly before the arrival on, and every transition."""
+    start = verdict.occupancy.since - _BEFORE
+    end = verdict.occupancy.closed_at
     return {
+        "uplinks": [
+            {
+                "key": one.uplink,
+                "at": one.at.isoformat(),
+                "f_cnt": one.f_cnt,
+                "occupied": one.occupied,
+                "event": one.event,
+            }
+            for one in story.sightings
+            if start <= one.at and (end is None or one.at <= end)
+        ][-_MOST:],
+        "statuses": [
+            {
+                "id": one.id,
+                "evse": one.evse,
+                "at": one.at.isoformat(),
+                "status": one.state,
+                "raw": one.raw,
+                "source": one.source,
+            }
+            for one in story.statuses
+            if (end is None or one.at <= end) and _until_next(one, story.statuses) >= start
+        ][-_MOST:],
         "transitions": [
             {"at": step.at.isoformat(), "state": step.state, "reason": step.reason} for step in verdict.transitions
-        ]
+        ],
     }
+
+
+def _until_next(status: Status, statuses: Sequence[Status]) -> datetime:
+    """Up to when a status held: the next one of the same charge point."""
+    later = [one.at for one in statuses if one.evse == status.evse and one.at > status.at]
+    return min(later, default=datetime.max.replace(tzinfo=status.at.tzinfo))
 
 
 def _ticket(bay: Bay, ticket: Ticket) -> Finding:

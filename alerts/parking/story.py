@@ -10,7 +10,7 @@ from typing import NamedTuple
 from alerts.calendar import Calendar
 from alerts.parking.confidence import Judge
 from alerts.parking.group import shared_pieces
-from alerts.parking.inputs import Bay, History, Regime, Sign
+from alerts.parking.inputs import Bay, History, Regime, Sighting, Sign, Status
 from alerts.parking.machine import Machine, Scene
 from alerts.parking.occupancy import Occupancy, Presence, presence
 from alerts.parking.points import Piece, Point, point
@@ -45,6 +45,7 @@ class BayStory:
     Attributes:
         state, since: where it is, and since when.
         verdicts: one for each occupancy, in order.
+        sightings, statuses: what it was told from.
         next_due: the earliest time at which something changes without new data.
         recheck_at: since when a case waits for its charge point to be asked again.
     """
@@ -54,6 +55,8 @@ class BayStory:
     since: datetime | None
     verdicts: Sequence[Verdict]
     tickets: Sequence[Ticket]
+    sightings: Sequence[Sighting]
+    statuses: Sequence[Status]
     next_due: datetime | None
     recheck_at: datetime | None
 
@@ -169,6 +172,8 @@ class _Group:
             since,
             verdicts,
             list(self._tickets(present, verdicts)),
+            present.sightings,
+            sorted({one for one in self._histories[bay.key].statuses if one.at <= self._now}),
             min((time for time in due if time is not None and time > self._now), default=None),
             min((verdict.recheck_at for verdict in verdicts if verdict.recheck_at is not None), default=None),
         )

@@ -1,0 +1,101 @@
+-- Statements of alerts/parking/loading.py.
+
+-- name: bays
+SELECT a.key, a.district, a.attributes
+FROM asset AS a
+WHERE a.kind = 'bay'
+ORDER BY a.key
+
+-- name: bays_changed
+SELECT count(*), max(a.updated_at) FROM asset AS a WHERE a.kind = 'bay'
+
+-- name: windows
+-- From where on a bay's history has to be read: its last message that said free, long enough ago that nothing late is
+-- expected; before the begin of its open alert in any case.
+SELECT a.key, least(coalesce(f.at, %(oldest)s), o.since - interval '2 hours')
+FROM unnest(%(keys)s::text[]) AS w (key)
+JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
+LEFT JOIN LATERAL (
+    SELECT max(r.observed_at) AS at
+    FROM asset_device AS d
+    CROSS JOIN LATERAL (
+        SELECT p.observed_at
+        FROM parking_bay AS p
+        WHERE p.device_id = d.device_id AND p.subject = '' AND p.channel = 0
+            AND p.observed_at >= greatest(d.valid_from, %(oldest)s)
+            AND p.observed_at < least(d.valid_to, %(settled)s)
+            AND p.occupied = false AND p.event <> 'startup'
+        ORDER BY p.observed_at DESC
+        LIMIT 1
+    ) AS r
+    WHERE d.asset_id = a.id
+) AS f ON true
+LEFT JOIN LATERAL (
+    SELECT min(l.since) AS since
+    FROM alert AS l
+    WHERE l.rule = %(rule)s AND l.closed_at IS NULL AND l.subject IN (a.key, a.attributes ->> 'station')
+) AS o ON true
+
+-- name: sightings
+SELECT w.key, p.observed_at, p.occupied AND p.event IS DISTINCT FROM 'startup', p.occupied IS NOT NULL
+    AND p.event IN ('change', 'heartbeat') AND p.blocked IS NOT TRUE AND p.flags & 1 = 0,
+    p.event, p.uplink_f_cnt, coalesce(u.dev_addr, ''), p.device_id, p.uplink_ns_time
+FROM unnest(%(keys)s::text[], %(starts)s::timestamptz[]) AS w (key, start)
+JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
+JOIN asset_device AS d ON d.asset_id = a.id
+JOIN parking_bay AS p ON p.device_id = d.device_id
+    AND p.observed_at >= greatest(w.start, d.valid_from) AND p.observed_at < least(d.valid_to, %(now)s)
+LEFT JOIN uplink AS u
+    ON u.device_id = p.device_id AND u.ns_time = p.uplink_ns_time AND u.f_cnt = p.uplink_f_cnt
+
+-- name: frames
+SELECT w.key, u.ns_time, u.dev_addr, u.f_cnt
+FROM unnest(%(keys)s::text[], %(starts)s::timestamptz[]) AS w (key, start)
+JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
+JOIN asset_device AS d ON d.asset_id = a.id
+JOIN uplink AS u ON u.device_id = d.device_id
+    AND u.ns_time >= greatest(w.start, d.valid_from) AND u.ns_time < least(d.valid_to, %(now)s)
+
+-- name: statuses
+SELECT e.evse_key, e.source, s.at, s.status, s.raw_status, s.source, s.id
+FROM unnest(%(keys)s::text[], %(starts)s::timestamptz[]) AS w (key, start)
+JOIN evse AS e ON e.evse_key = w.key
+CROSS JOIN LATERAL (
+    (
+        SELECT t.* FROM evse_status AS t
+        WHERE t.evse_id = e.id AND t.at < w.start
+        ORDER BY t.at DESC LIMIT 1
+    )
+    UNION ALL
+    (SELECT t.* FROM evse_status AS t WHERE t.evse_id = e.id AND t.at >= w.start AND t.at < %(now)s)
+) AS s
+
+-- name: contacts
+SELECT c.source, c.first_at, c.last_at
+FROM evse_contact AS c
+WHERE c.last_at >= %(oldest)s AND c.first_at < %(now)s
+ORDER BY c.source, c.first_at
+
+-- name: records
+SELECT l.subject,
+    count(*) FILTER (WHERE l.outcome = ANY (%(confirmed)s::text[])),
+    count(*) FILTER (WHERE l.outcome = ANY (%(false_alarms)s::text[]))
+FROM alert AS l
+WHERE l.rule = %(rule)s AND l.outcome <> ''
+GROUP BY l.subject
+
+-- name: recent_sightings
+SELECT a.key, count(*), max(p.observed_at)
+FROM asset AS a
+JOIN asset_device AS d ON d.asset_id = a.id
+JOIN parking_bay AS p ON p.device_id = d.device_id
+    AND p.observed_at >= greatest(%(since)s, d.valid_from) AND p.observed_at < d.valid_to
+WHERE a.kind = 'bay'
+GROUP BY a.key
+
+-- name: recent_statuses
+SELECT e.evse_key, count(*), max(s.id)
+FROM evse_status AS s
+JOIN evse AS e ON e.id = s.evse_id
+WHERE s.received_at >= %(since)s
+GROUP BY e.evse_key
