@@ -3,16 +3,23 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from prometheus_client import CollectorRegistry
 
+from config.settings import Settings
+from decoders.errors import RejectReason
 from decoders.keys import NO_KEYS, KeyRing
 from decoders.mapping import DeviceMapping
 from decoders.registry import Registry
@@ -21,17 +28,24 @@ from decoders.uplink import Uplink
 from ingest import pipeline as pipeline_module
 from ingest.assembly import Assembler
 from ingest.delivery import Delivery
+from ingest.formats import WireFormat, parser_for
 from ingest.metrics import Metrics
 from ingest.outage import Outage
 from ingest.pipeline import Pipeline
 from ingest.preparation import Preparation
+from stadtfunk.retry import retry
 from storage.batch import Record, WriteResult
 from storage.database import Connection, Role, connect
 from storage.failures import Retryable
 from storage.fragments import Span, find_waiting
+from storage.rejected import Selection
 from storage.spool import Spool, SpoolSettings
 from storage.writer import Writer
+from tests.integration.storage.conftest import plain_store
+from tests.support.postgres import PostgresServer
 from tests.support.store import Store
+from tests.unit.decoders.test_kamstrup import KEY
+from tests.unit.decoders.test_kamstrup import encrypted as kamstrup_payload
 
 T = TypeVar("T")
 
@@ -62,11 +76,11 @@ def parts(name: str, *, after: timedelta = timedelta(0), first: int = 1000, devi
     ]
 
 
-def mapping(keys: KeyRing = NO_KEYS) -> DeviceMapping:
+def mapping(keys: KeyRing = NO_KEYS, name: str = "lobaro_wmbus") -> DeviceMapping:
     registry = Registry.load()
-    entry = registry.entries["lobaro_wmbus"]
+    entry = registry.entries[name]
     bound = replace(entry, decoder=entry.decoder.bound(keys))
-    return DeviceMapping(MappingSettings(default="lobaro_wmbus"), replace(registry, entries={"lobaro_wmbus": bound}))
+    return DeviceMapping(MappingSettings(default=name), replace(registry, entries={name: bound}, profiles={}))
 
 
 class Line:
@@ -77,7 +91,8 @@ class Line:
         self.metrics = Metrics(CollectorRegistry())
         self.outage = Outage(spool, patience=0.0)
         self._uplinks: dict[str, Uplink] = {}
-        self.preparation = Preparation({"city": lambda delivery: self._uplinks[delivery.topic]}, mapping(keys))
+        self.parsers = {"city": lambda delivery: self._uplinks[delivery.topic]}
+        self.preparation = Preparation(self.parsers, mapping(keys))
         self.pipeline = Pipeline(self.preparation, self.writer, self.outage, self.metrics)
 
     async def submit(self, *uplinks: Uplink) -> WriteResult | None:
@@ -280,6 +295,104 @@ def test_two_processes_may_find_the_same_set(store: Store) -> None:
 
     run(store, story)
     is_whole(store)
+
+
+def encrypted_parts() -> list[Uplink]:
+    """A telegram in OMS mode 5 that needs two uplinks."""
+    meter = bytes.fromhex("a511 69696969 40 04")
+    plain = (b"\x2f\x2f" + bytes.fromhex("0c0697510000 0c1384934500 0a5a0602")).ljust(64, b"\x2f")
+    cipher = Cipher(AES128(KEY), CBC(meter + b"\xbe" * 8)).encryptor()
+    telegram = b"\x44" + meter + b"\x7a\xbe\x00\x40\x05" + cipher.update(plain) + cipher.finalize()
+    frame = bytes((len(telegram),)) + telegram
+    made = parts("compact5_1")
+    return [replace(made[0], payload=frame[:50]), replace(made[1], payload=frame[50:])]
+
+
+@pytest.fixture
+def plain(postgres: PostgresServer, migrated_template: str) -> Iterator[Store]:
+    """Another try holds two connections, of which PGlite has one."""
+    with plain_store(postgres, migrated_template) as store:
+        yield store
+
+
+def test_a_telegram_whose_key_comes_later_is_decoded_by_another_try(plain: Store, tmp_path: Path) -> None:
+    store = plain
+    in_batches(store, encrypted_parts())
+    assert outcomes(store) == ["failed", "failed"]
+    assert [row["reason"] for row in store.execute("SELECT reason FROM rejected")] == ["key_missing"]
+    settings = Settings(database=store.settings, mapping=MappingSettings(default="lobaro_wmbus"))
+    none = asyncio.run(retry(settings, Selection()))
+    assert (none.resolved, none.still[RejectReason.KEY_MISSING]) == (0, 1)
+    keys = tmp_path / "keys.yaml"
+    keys.write_text(f"DME-69696969: {KEY.hex()}\n")
+    keys.chmod(0o600)
+    done = asyncio.run(retry(settings.model_copy(update={"meter_keys_file": keys}), Selection()))
+    assert (done.resolved, done.result.readings) == (1, {"heat_meter": 1})
+    assert [(row["subject"], row["energy"]) for row in store.execute(READINGS)] == [("DME69696969", 5197.0)]
+    assert outcomes(store) == ["decoded", "decoded"]
+    assert store.execute("SELECT count(*) FROM rejected WHERE resolved_at IS NULL")[0]["count"] == 0
+
+
+def test_parts_of_orphans_are_made_whole_when_they_get_a_decoder(plain: Store) -> None:
+    """Their messages are ChirpStack's, since another try parses what was kept."""
+    store = plain
+    events = [_chirpstack(uplink) for uplink in parts("c5isf_2")]
+    settings = Settings(
+        database=store.settings,
+        sources=({"name": "city", "format": "chirpstack", "host": "127.0.0.1"},),
+    )
+
+    async def story(line: Line) -> None:
+        orphans = Preparation(
+            {"city": parser_for(WireFormat.CHIRPSTACK)}, DeviceMapping(MappingSettings(), Registry.load())
+        )
+        line.pipeline.reload(orphans)
+        await line.pipeline.submit(events)
+
+    run(store, story)
+    assert outcomes(store) == ["orphan"] * 3
+    mapped = settings.model_copy(update={"mapping": MappingSettings(default="lobaro_wmbus")})
+    done = asyncio.run(retry(mapped, Selection()))
+    assert (done.resolved, done.result.readings) == (3, {"heat_meter": 1})
+    is_whole(store)
+
+
+def _chirpstack(uplink: Uplink) -> Delivery:
+    event = {
+        "deduplicationId": str(uuid4()),
+        "time": uplink.ns_time.isoformat(),
+        "deviceInfo": {"applicationId": "app", "devEui": uplink.dev_eui, "deviceName": "bridge"},
+        "devAddr": uplink.dev_addr,
+        "fCnt": uplink.f_cnt,
+        "fPort": uplink.f_port,
+        "data": b64encode(uplink.payload).decode(),
+    }
+    topic = f"application/app/device/{uplink.dev_eui}/event/up"
+    return Delivery("city", topic, json.dumps(event).encode(), uplink.received_at)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_short_headers_are_explained_by_a_long_one_whenever_it_comes(store: Store, order: tuple[int, ...]) -> None:
+    keys = KeyRing({"KAM66666666": KEY})
+    found = [_kamstrup(1, long=True), _kamstrup(2, long=False), _kamstrup(3, long=False)]
+
+    async def story(line: Line) -> None:
+        line.pipeline.reload(Preparation(line.parsers, mapping(keys, "kamstrup_multical")))
+        for index in order:
+            await line.submit(found[index])
+
+    run(store, story)
+    assert outcomes(store) == ["decoded"] * 3
+    rows = store.execute(READINGS)
+    assert [(row["subject"], row["uplink_f_cnt"], row["energy"]) for row in rows] == [
+        ("KAM66666666", number, 3195.0) for number in (1, 2, 3)
+    ]
+
+
+def _kamstrup(f_cnt: int, *, long: bool) -> Uplink:
+    at = NOW + timedelta(minutes=f_cnt)
+    payload = kamstrup_payload(f_cnt, long=long)
+    return Uplink("city", BRIDGE, f_cnt, 6 if long else 4, payload, at, at, dev_addr="01020304")
 
 
 class Blind(Assembler):
