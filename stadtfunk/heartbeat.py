@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 
+from alerts.outgoing import Forbidden, call
 from config.settings import HeartbeatSettings
 from portal.health import Health
-from stadtfunk.outgoing import Forbidden, call
 
 logger = logging.getLogger(__name__)
 

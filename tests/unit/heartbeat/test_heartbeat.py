@@ -7,10 +7,10 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
+from alerts.outgoing import Forbidden
 from config.settings import HeartbeatSettings
 from portal.health import Check
 from stadtfunk.heartbeat import beat, beat_once
-from stadtfunk.outgoing import Forbidden
 from tests.unit.portal.doubles import FixedHealth
 
 URL = "https://hook.example/canary-secret"

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import gzip
 import ssl
 from ipaddress import ip_address
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stadtfunk.outgoing import MAX_RESPONSE_BYTES, Forbidden, call, is_public
+from alerts.outgoing import MAX_RESPONSE_BYTES, Forbidden, Request, TooLarge, call, is_public, send
 
 FORBIDDEN = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.8.8.8",
@@ -182,3 +183,36 @@ def certificate_for(name, folder):
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pem)
     return server, ssl.create_default_context(cafile=str(pem))
+
+
+def sent(request, transport):
+    return asyncio.run(send(request, resolve=resolving("1.1.1.1"), transport=transport))
+
+
+def test_a_request_carries_method_headers_and_body_and_returns_the_answer():
+    recorder = Recorder(201, b'{"ok": true}')
+    request = Request(
+        "https://hook.example/a", 5, method="POST", headers={"X-Id": "7", "Host": "evil.example"}, content=b"hello"
+    )
+    answer = sent(request, recorder)
+    [seen] = recorder.requests
+    assert (seen.method, seen.headers["x-id"], seen.content) == ("POST", "7", b"hello")
+    assert seen.headers["host"] == "hook.example", "nobody chooses another one"
+    assert (answer.status, answer.body, answer.headers["location"]) == (201, b'{"ok": true}', "http://127.0.0.1/")
+
+
+def test_an_answer_over_the_cap_is_an_error_where_it_is_needed_whole():
+    assert sent(Request("https://hook.example/", 5, max_bytes=3), Recorder(200, b"abc")).body == b"abc"
+    with pytest.raises(TooLarge):
+        sent(Request("https://hook.example/", 5, max_bytes=3), Recorder(200, b"abcd"))
+
+
+def test_the_cap_counts_unpacked_bytes():
+    class Packed(Recorder):
+        async def handle_async_request(self, request):
+            body = gzip.compress(b" " * 1_000_000)
+            return httpx2.Response(200, stream=httpx2.ByteStream(body), headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(TooLarge):
+        sent(Request("https://hook.example/", 5, max_bytes=10_000), Packed())
+    assert len(sent(Request("https://hook.example/", 5, max_bytes=1_000_000), Packed()).body) == 1_000_000
