@@ -1,4 +1,8 @@
-"""The normalised status of a charge point, whatever its source calls it, and the ids that sources write differently."""
+"""The normalised status of a charge point, whatever its source calls it, and the ids that sources write differently.
+
+The words of OCPI 2.2.1 and 2.3.0, OCPP 1.6 and 2.0.1, DATEX II and OICP do not contradict each other, so one table
+reads them all. A word that nobody knows, such as one of an open enumeration, is UNKNOWN and never an error.
+"""
 
 import re
 from datetime import datetime
@@ -55,3 +59,41 @@ class StatusEvent(NamedTuple):
 def evse_key(evse_id: str) -> str:
     """An EVSE id as it is compared: upper case, without separators (`DE*MZX*E00801` is `DEMZXE00801`)."""
     return _SEPARATORS.sub("", evse_id).upper()
+
+
+_WORDS = {
+    EvseState.IDLE: "available blocked",  # blocked: a barrier, or a car that is not plugged in
+    EvseState.IDLE_RESERVED: "reserved",
+    EvseState.IN_USE: "charging occupied suspendedevse",
+    EvseState.CONNECTED: "preparing finishing evconnected",
+    EvseState.FULL: "suspendedev",
+    EvseState.DOWN: "inoperative outoforder outofservice faulted unavailable outofstock",
+    EvseState.OUT_OF_SERVICE: "planned removed evsenotfound",
+    EvseState.UNKNOWN: "unknown",
+}
+_STATES = {word: state for state, words in _WORDS.items() for word in words.split()}
+_OWN = {_SEPARATORS.sub("", state.value).lower(): state for state in EvseState if state is not EvseState.OUT_OF_SERVICE}
+_ANY_WORD = _OWN | _STATES
+
+
+def state_of(word: object, *, charging_state: object = "") -> EvseState:
+    """What a source's word means; UNKNOWN for a word that nobody knows.
+
+    Args:
+        word: of any of the standards, or our own; upper and lower case and separators do not matter. `OutOfService`
+            is OICP's word for a broken charge point.
+        charging_state: OCPP 2.0.1 says beside `Occupied` what a vehicle does; it goes before the word.
+    """
+    state = _ANY_WORD.get(_plain(word), EvseState.UNKNOWN)
+    if state is EvseState.IN_USE and charging_state:
+        return _STATES.get(_plain(charging_state), state)
+    return state
+
+
+def is_known(word: object) -> bool:
+    """True when the word is in the table."""
+    return _plain(word) in _ANY_WORD
+
+
+def _plain(word: object) -> str:
+    return _SEPARATORS.sub("", word).lower() if isinstance(word, str) else ""
