@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from decoders.readings import QualityFlag, Reading, quantities
-from stadtfunk.kit.vectors import same
+from stadtfunk.kit.expectations import same
 from storage.stored_uplinks import ReadingKey
 
 

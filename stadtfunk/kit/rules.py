@@ -19,7 +19,8 @@ from decoders.errors import DecodeError, RejectReason
 from decoders.readings import BayEvent, ParkingBay, QualityFlag, Reading
 from decoders.registry import Entry
 from decoders.uplink import Uplink
-from stadtfunk.kit.vectors import TODO, Case, defect, differences, uplink
+from stadtfunk.kit.expectations import defect, differences
+from stadtfunk.kit.vectors import TODO, Case, uplink
 
 PURE_MODULES = {
     *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "re", "struct"),

@@ -6,7 +6,8 @@ from dataclasses import replace
 from decoders.registry import Registry
 from decoders.uplink import Uplink
 from stadtfunk.kit import vectors
-from stadtfunk.kit.vectors import AT, Case, expected_reading, vectors_of
+from stadtfunk.kit.expectations import expected_reading
+from stadtfunk.kit.vectors import AT, Case, vectors_of
 
 __all__ = ["AT", "REGISTRY", "Case", "all_cases", "cases", "expected_reading", "uplink"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from decoders.readings import quantities
-from stadtfunk.kit.vectors import differences, same
+from stadtfunk.kit.expectations import differences, same
 
 from . import vendors_bays_and_people, vendors_heat, vendors_soil, vendors_wmbus
 from .cases import REGISTRY, Case, all_cases

@@ -6,7 +6,8 @@ import pytest
 
 from decoders.errors import RejectReason
 from decoders.registry import BUILT_IN, Entry, Origin
-from stadtfunk.kit.vectors import VectorError, differences, read_vectors, vector_file, vectors_of
+from stadtfunk.kit.expectations import differences
+from stadtfunk.kit.vectors import VectorError, read_vectors, vector_file, vectors_of
 
 from .devices import WORDS, configured
 
