@@ -4,7 +4,7 @@ A codec runs in a worker process with a JavaScript engine (quickjs-ng) and nothi
 clock but the uplink's own time. It may compute for 50 ms and in 16 MB. What it does wrong is in the result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from decoders.sandbox.calls import CodecCall, CodecFailure, CodecResult, CodecSource, Json
@@ -12,7 +12,17 @@ from decoders.sandbox.pool import CodecPool
 from decoders.sandbox.protocol import SandboxError
 from decoders.sandbox.runner import SHARED
 
-__all__ = ["Codec", "CodecCall", "CodecFailure", "CodecPool", "CodecResult", "CodecSource", "Json", "SandboxError"]
+__all__ = [
+    "Codec",
+    "CodecCall",
+    "CodecFailure",
+    "CodecPool",
+    "CodecResult",
+    "CodecSource",
+    "Json",
+    "SandboxError",
+    "run_codecs",
+]
 
 
 class Codec:
@@ -29,4 +39,13 @@ class Codec:
         Raises:
             SandboxError: the sandbox itself does not work.
         """
-        return SHARED.run([CodecCall(self._source, payload, f_port, received_at, variables)])[0]
+        return run_codecs([CodecCall(self._source, payload, f_port, received_at, variables)])[0]
+
+
+def run_codecs(calls: Sequence[CodecCall]) -> list[CodecResult]:
+    """Many calls at once, in order: what waits for answers, such as decoding history again, waits less often.
+
+    Raises:
+        SandboxError: the sandbox itself does not work.
+    """
+    return SHARED.run(calls)

@@ -7,6 +7,7 @@ import typer
 from stadtfunk.commands import (
     assets,
     check_config,
+    codec,
     decode,
     decoder,
     demo,
@@ -66,6 +67,7 @@ app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=redecode.EPILOG)(redecode.redecode)
 app.command(epilog=demo.EPILOG)(demo.demo)
 app.add_typer(decoder.app, name="decoder")
+app.add_typer(codec.app, name="codec")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
 

@@ -1,5 +1,6 @@
 """What several commands share: the configuration's option, the examples in their help, their consoles."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,19 @@ def payload_bytes(written: str) -> bytes:
         return bytes.fromhex(written.removeprefix("0x").translate(_BETWEEN_BYTES))
     except ValueError:
         raise typer.BadParameter(text("{payload} is no hex string", payload=repr(written)), param_hint="HEX") from None
+
+
+def iso_time(written: str, option: str) -> datetime:
+    """A time in UTC; one without an offset is UTC.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise typer.BadParameter(text("{time} is no ISO 8601 time", time=repr(written)), param_hint=option) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def console() -> "Console":
