@@ -41,8 +41,9 @@ from storage.redecode_undo import archived, may_undo
 from storage.redecode_undo import undo as restore
 from storage.statements import load
 
-CHUNK = 20_000
-"""Uplinks in one transaction: some 20 MB in memory, and less than a second of it on the server."""
+CHUNK = 10_000
+"""Uplinks in one transaction. The service waits for it only where a new datalog repeats a reading that is just being
+changed, so it is short: at most about a second when everything changes."""
 
 _WRITER = load("writer")
 

@@ -52,7 +52,7 @@ def redecode(
         int | None,
         typer.Option(min=0, max=64, help="Processes; 0: none beside this one. Default: 2, or 1 on one core."),
     ] = None,
-    chunk: Annotated[int, typer.Option(min=1, max=200_000, help="Uplinks in one transaction.")] = 20_000,
+    chunk: Annotated[int, typer.Option(min=1, max=200_000, help="Uplinks in one transaction.")] = 10_000,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
