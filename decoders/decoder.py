@@ -124,8 +124,8 @@ class Decoder:
     codec: VendorCodec | None = None
 
     def bound(self, keys: KeyRing) -> "Decoder":
-        """The same decoder with the keys of an installation."""
-        return self if self.bind is None else replace(self, function=self.bind(keys))
+        """The same decoder with the keys of an installation; one that cannot take them refuses every payload."""
+        return self if self.bind is None else replace(self, function=_bound(self.name, self.bind, keys))
 
     def assemble(self, uplinks: Sequence[Uplink]) -> list[Assembled]:
         """Every whole that the fragments among `uplinks` (of one device, in any order) make, decoded.
@@ -187,3 +187,22 @@ def _joined(assembly: Assembly, uplinks: Sequence[Uplink]) -> list[Joined]:
         return list(assembly.join(uplinks))
     except Exception as defect:  # as in `decode`: the fragments stay what they are
         raise DecodeError(RejectReason.DECODER_ERROR, type(defect).__name__) from defect
+
+
+def _bound(name: str, bind: Callable[[KeyRing], DecodeFunction], keys: KeyRing) -> DecodeFunction:
+    try:
+        return _checked_bind(name, bind, keys)
+    except DecodeError as defect:
+        detail = defect.detail
+
+    def refuse(uplink: Uplink, data: ByteReader) -> Sequence[Reading]:  # noqa: ARG001  (signature of decoders)
+        raise DecodeError(RejectReason.DECODER_ERROR, detail)
+
+    return refuse
+
+
+def _checked_bind(name: str, bind: Callable[[KeyRing], DecodeFunction], keys: KeyRing) -> DecodeFunction:
+    try:
+        return bind(keys)
+    except Exception as defect:  # an outsider's file must not take the others down
+        raise DecodeError(RejectReason.DECODER_ERROR, f"{name} cannot take keys: {type(defect).__name__}") from defect

@@ -144,14 +144,24 @@ class Pipeline:
         back = LOOK_BACK_AT_START
         while True:
             try:
-                async with self._turn:
-                    waiting = partial(find_waiting, since=datetime.now(UTC) - back)
-                    self._assembler.look_at(await self._unless_hurried(self._writer.read(waiting)))
-                    if await self._assemble():
-                        back = LOOK_BACK
+                if await self._look_for_waiting(datetime.now(UTC) - back):
+                    back = LOOK_BACK
             except Retryable as error:
                 log.warning("waiting_fragments_not_looked_for error=%s", error)
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _look_for_waiting(self, since: datetime) -> bool:
+        """Look at every device with fragments after `since`; False when what was found could not be stored."""
+        device, done = "", True
+        while True:
+            async with self._turn:
+                waiting = partial(find_waiting, since=since, after=device)
+                spans = await self._unless_hurried(self._writer.read(waiting))
+                self._assembler.look_at(spans)
+                done &= await self._assemble()
+            if not spans:
+                return done
+            device = list(spans)[-1]
 
     async def settle(self) -> None:
         """Make whole what is due, however long the database is away."""

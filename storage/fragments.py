@@ -63,9 +63,16 @@ async def find_context(connection: Connection, dev_eui: str, ports: Iterable[int
     return found
 
 
-async def find_waiting(connection: Connection, since: datetime) -> dict[str, Span]:
-    """Devices with fragments after `since` that are still fragments, and from when to when these are."""
-    cursor = await connection.execute(_QUERIES["waiting"], {"since": since, "limit": MOST_DEVICES})
+async def find_waiting(
+    connection: Connection, since: datetime, *, after: str = "", limit: int = MOST_DEVICES
+) -> dict[str, Span]:
+    """Devices with fragments after `since` that are still fragments, and from when to when these are.
+
+    Args:
+        after: the last device of the answer before; there may be more when an answer is full.
+    """
+    values = {"since": since, "after": after, "limit": limit}
+    cursor = await connection.execute(_QUERIES["waiting"], values)
     return {dev_eui: Span(first, last) for dev_eui, first, last in await cursor.fetchall()}
 
 

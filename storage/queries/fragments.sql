@@ -65,7 +65,7 @@ WHERE d.dev_eui = %(device)s
 SELECT d.dev_eui, min(u.ns_time), max(u.ns_time)
 FROM uplink AS u
 JOIN device AS d ON d.id = u.device_id
-WHERE u.outcome = 'fragment' AND u.ns_time >= %(since)s::timestamptz
+WHERE u.outcome = 'fragment' AND u.ns_time >= %(since)s::timestamptz AND d.dev_eui > %(after)s
 GROUP BY d.dev_eui
 ORDER BY d.dev_eui
 LIMIT %(limit)s

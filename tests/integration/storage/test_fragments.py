@@ -230,6 +230,20 @@ def test_what_is_older_than_the_window_is_left_alone(store: Store) -> None:
     assert later == {}
 
 
+def test_waiting_devices_are_asked_for_page_by_page(store: Store) -> None:
+    devices = [f"{number:016x}" for number in range(5)]
+    in_batches(store, [parts("c5isf_2", device=device)[0] for device in devices])
+
+    async def ask(line: Line) -> list[list[str]]:
+        pages, after = [], ""
+        while page := await line.ask(partial(find_waiting, since=NOW, after=after, limit=2)):
+            pages.append(list(page))
+            after = list(page)[-1]
+        return pages
+
+    assert run(store, ask) == [devices[:2], devices[2:4], devices[4:]]
+
+
 def test_a_database_that_goes_away_in_between_delays_only_the_whole(store: Store) -> None:
     async def story(line: Line) -> None:
         write = line.writer.write

@@ -12,7 +12,8 @@ import pytest
 from decoders.decoder import Decoder, Joined
 from decoders.devices.lobaro_wmbus import DECODER as LOBARO
 from decoders.devices.lobaro_wmbus import WINDOW
-from decoders.errors import RejectReason
+from decoders.errors import DecodeError, RejectReason
+from decoders.keys import KeyRing
 from decoders.uplink import Uplink
 
 from .cases import AT, expected_reading, uplink
@@ -144,6 +145,14 @@ def test_a_defect_of_the_joining_function_leaves_the_fragments_what_they_are(cap
     broken = replace(LOBARO, assembly=replace(LOBARO.assembly, join=lambda uplinks: [uplinks[99]]))
     assert broken.assemble(parts(named("c5isf_1"))) == []
     assert "fragments_not_joined decoder=lobaro_wmbus error=IndexError" in caplog.text
+
+
+def test_a_decoder_that_cannot_take_keys_refuses_its_payloads_and_nobody_elses() -> None:
+    broken = replace(LOBARO, bind=lambda keys: keys["no mapping"]).bound(KeyRing())
+    with pytest.raises(DecodeError) as refusal:
+        broken.decode(parts(named("c5isf_1"))[0])
+    assert refusal.value.reason is RejectReason.DECODER_ERROR
+    assert refusal.value.detail == "lobaro_wmbus cannot take keys: TypeError"
 
 
 def test_what_is_joined_and_still_a_fragment_waits_on() -> None:
