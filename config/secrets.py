@@ -48,6 +48,13 @@ def _readers(settings: Settings) -> Iterator[tuple[Location, Read]]:
         yield ("sources", index, "password_file"), source.read_password
     for name, webhook in settings.http.webhooks.items():
         yield ("http", "webhooks", name, "token_file"), webhook.read_token
+    for name, operator in settings.charging.ocpi.items():
+        yield ("charging", "ocpi", name, "token_file"), operator.read_token
+        yield ("charging", "ocpi", name, "registration_token_file"), operator.read_registration_token
+    for name, broker in settings.charging.mqtt.items():
+        yield ("charging", "mqtt", name, "password_file"), broker.read_password
+    for name, sender in settings.charging.webhooks.items():
+        yield ("charging", "webhooks", name, "token_file"), sender.read_token
     yield ("heartbeat", "url_file"), settings.heartbeat.read_url
     yield ("meter_keys_file",), settings.read_meter_keys
 

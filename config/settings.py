@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from alerts.charging.settings import ChargingSettings
 from config.logging import LoggingSettings
 from decoders.codec_settings import DECODER_NAME, CodecSettings
 from decoders.codecs import CodecFolder
@@ -113,6 +114,9 @@ class Settings(BaseModel):
     )
     codecs: dict[Annotated[str, Field(pattern=DECODER_NAME)], CodecSettings] = Field(
         default_factory=dict, description="vendors' JavaScript codecs as decoders, by the name of the decoder"
+    )
+    charging: ChargingSettings = Field(
+        default_factory=ChargingSettings, description="charge points: where their statuses come from"
     )
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")

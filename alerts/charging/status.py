@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+RECHECK = "recheck"
+"""The source of statuses that were asked for just before an alert."""
+
 _SEPARATORS = re.compile(r"[^0-9A-Za-z]")
 
 

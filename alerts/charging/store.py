@@ -10,12 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
-from alerts.charging.status import EvseState, StatusEvent
+from alerts.charging.status import RECHECK, EvseState, StatusEvent
 from storage.database import Connection
 from storage.statements import load
-
-RECHECK = "recheck"
-"""The source of statuses that were asked for just before an alert."""
 
 _QUERIES = load("charging")
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from alerts.charging.status import EvseState, StatusEvent
+from alerts.charging.status import RECHECK, EvseState, StatusEvent
 from alerts.charging.store import (
-    RECHECK,
     EvseRow,
     find_evse,
     merge_link,
