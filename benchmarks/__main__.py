@@ -14,7 +14,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.codec_runner import decoding
 from benchmarks.drain import Drained, drain
+from benchmarks.redecode import redecoding
 from benchmarks.rig import Rig, machine, rig
 from benchmarks.steady import latency, outage
 
@@ -65,9 +67,13 @@ def measure_growth(made: Rig, scale: float) -> Numbers:
 
 
 def measure_codec(made: Rig, scale: float) -> Numbers:
-    """The service with a vendor's codec for every uplink."""
+    """The codec runner alone on one core, and the service with a vendor's codec for every uplink."""
+    alone = decoding(round(20_000 * scale))
     runs = [drain(made, round(50_000 * scale), devices=5000, sensor="codec") for _ in range(RUNS)]
     return {
+        "codec_decodes_per_s": alone.rate,
+        "codec_caller_cpu_us": alone.caller_us,
+        "codec_worker_cpu_us": alone.worker_us,
         "codec_pipeline_rate": median(one.rate for one in runs),
         "codec_pipeline_cpu_us": median(one.cpu_us for one in runs),
     }
@@ -98,9 +104,22 @@ def measure_outage(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_redecode(made: Rig, scale: float) -> Numbers:
+    """History decoded again with two workers, against streaming the same payloads and doing nothing with them."""
+    rates = redecoding(made, round(400_000 * scale))
+    return {
+        "redecode_rate": rates.unchanged,
+        "redecode_rate_dry": rates.dry,
+        "redecode_rate_changed": rates.changed,
+        "redecode_stream_rate": rates.streamed,
+        "redecode_stream_ratio": rates.unchanged / rates.streamed,
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
+    "redecode": measure_redecode,
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
@@ -111,7 +130,7 @@ def main() -> None:
     """Run the parts that the command line names, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=[*PARTS, []], help="drain codec latency outage growth; default: all"
+        "parts", nargs="*", choices=[*PARTS, []], help="drain codec redecode latency outage growth; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
     chosen = parser.parse_args()

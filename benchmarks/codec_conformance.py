@@ -1,9 +1,9 @@
 """Do codecs say the same here as in Node? `python -m benchmarks.codec_conformance FOLDER`.
 
 FOLDER holds codec files `NAME.js`, each with its examples `NAME.examples.json` in the form of LoRa Alliance TS013.
-Every uplink example is decoded in Node, as a program of its own, and in the sandbox; examples that throw in Node or need
-a package are left out. Data are compared as JSON; strings that are points in time are compared as such, because a codec
-that echoes `recvTime` gives back the form that it got.
+Every uplink example is decoded in Node, as a program of its own, and in the sandbox; examples that throw in Node or
+need a package are left out. Data are compared as JSON; strings that are points in time are compared as such, because a
+codec that echoes `recvTime` gives back the form that it got.
 """
 
 import argparse

@@ -107,9 +107,8 @@ def _check(file: Path) -> bool:
     for example, lines in failed:
         out.print(f"{file}: {example.description}", *lines, sep="\n  ", markup=False, soft_wrap=True)
     good = len(found) - len(failed)
-    out.print(
-        text("{file}: {good} of {count} examples are decoded as they say", file=file, good=good, count=len(found))
-    )
+    told = text("{file}: {good} of {count} examples are decoded as they say", file=file, good=good, count=len(found))
+    out.print(told, markup=False, soft_wrap=True)
     return not failed
 
 
