@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -407,6 +410,42 @@ def _kamstrup(f_cnt: int, *, long: bool) -> Uplink:
     at = NOW + timedelta(minutes=f_cnt)
     payload = kamstrup_payload(f_cnt, long=long)
     return Uplink("city", BRIDGE, f_cnt, 6 if long else 4, payload, at, at, dev_addr="01020304")
+
+
+@pytest.mark.parametrize("point", ["after_commit:1", "before_commit:2", "after_commit:2"])
+def test_a_process_that_dies_around_the_two_commits_leaves_what_heals(plain: Store, point: str, tmp_path: Path) -> None:
+    export = tmp_path / "export.ndjson"
+    export.write_text("\n".join(_exported(uplink) for uplink in parts("c5isf_2")))
+    config = tmp_path / "stadtfunk.yaml"
+    content = {
+        "sources": [{"name": "city", "format": "thethings"}],
+        "database": {"dsn": plain.settings.dsn},
+        "mapping": {"default": "lobaro_wmbus"},
+    }
+    config.write_text(json.dumps(content))
+    command = [sys.executable, "-m", "stadtfunk", "replay", str(export), "--source", "city", "--config", str(config)]
+    died = subprocess.run(command, env=os.environ | {"STADTFUNK_FAULT": point}, timeout=60, check=False)
+    assert died.returncode == 137
+    assert (outcomes(plain) == ["decoded"] * 3) is (point == "after_commit:2")
+    run(plain, lambda line: line.pipeline._look_for_waiting(NOW - timedelta(days=1)))
+    is_whole(plain)
+    again = subprocess.run(command, timeout=60, check=False)
+    assert again.returncode == 0
+    is_whole(plain)
+
+
+def _exported(uplink: Uplink) -> str:
+    at = uplink.ns_time.isoformat()
+    message = {
+        "f_port": uplink.f_port,
+        "f_cnt": uplink.f_cnt,
+        "frm_payload": b64encode(uplink.payload).decode(),
+        "rx_metadata": [{"gateway_ids": {"gateway_id": "g1"}, "rssi": -100, "snr": 5}],
+        "settings": {"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 9}}, "frequency": "868100000"},
+        "received_at": at,
+    }
+    ids = {"device_id": "bridge", "application_ids": {"application_id": "cellar"}, "dev_eui": uplink.dev_eui.upper()}
+    return json.dumps({"result": {"end_device_ids": ids, "received_at": at, "uplink_message": message}})
 
 
 class Blind(Assembler):
