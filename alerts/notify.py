@@ -23,6 +23,8 @@ _QUERIES = load("alerts")
 
 STORM_WINDOW = timedelta(minutes=1)
 SUMMARY = "summary"
+_ENTRIES = 100
+"""A summary names so many alerts and counts the others."""
 _LONGEST_PAUSE = timedelta(days=8)
 """A shift that does not begin within this time never does."""
 
@@ -66,7 +68,7 @@ class Message:
     Attributes:
         key: the same for the same event and channel, whoever writes it.
         body: plain facts; wording is the channel's.
-        not_before: the end of a silence.
+        due_at: when it may be sent; after the end of a silence, at the begin of the shift when it is held.
     """
 
     key: str
@@ -124,13 +126,13 @@ async def enqueue(connection: Connection, messages: Sequence[Message], now: date
     arranged = arrange(messages, slots)
     await _insert(connection, [*arranged.summaries, *arranged.rows])
     for summary, members in arranged.additions.items():
-        values = {"key": summary, "entries": Jsonb([_entry(one) for one in members]), "count": len(members)}
+        values = {"key": summary, "entries": Jsonb([_entry(one) for one in members[:_ENTRIES]]), "count": len(members)}
         await connection.execute(_QUERIES["extend_summary"], values)
     pending = [one for one in arranged.rows if one.state is OutboxState.PENDING]
     return len(pending) + len(arranged.summaries)
 
 
-def arrange(messages: Iterable[Message], slots: Mapping[tuple[str, str], Slot]) -> Arranged:
+def arrange(messages: Sequence[Message], slots: Mapping[tuple[str, str], Slot]) -> Arranged:
     """At most one message of a group and channel in each storm window. Pure."""
     result = Arranged()
     now_or_later = [one for one in messages if one.state is OutboxState.PENDING]
@@ -167,7 +169,7 @@ def _summary(members: Sequence[Message], due_at: datetime) -> Message:
     body: dict[str, Json] = {
         "group": first.group,
         "count": len(members),
-        "entries": [_entry(one) for one in members],
+        "entries": [_entry(one) for one in members[:_ENTRIES]],
     }
     return replace(first, key=f"{first.key}/{SUMMARY}", alert_id=0, event_id=0, kind=SUMMARY, body=body, due_at=due_at)
 

@@ -47,3 +47,131 @@ FROM unnest(
     %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::timestamptz[]
 )
 ON CONFLICT (idempotency_key) DO NOTHING
+
+-- name: known_alerts
+-- Open alerts of the rule, and those that the findings name.
+SELECT a.id, a.number, a.subject, a.occurrence, a.state, a.outcome, a.reason, a.code, a.codes, a.severity, a.confidence,
+    a.badges, a.notifiable, a.backfilled, a.since, a.opened_at, a.closed_at, a.content_digest
+FROM alert AS a
+WHERE a.rule = %(rule)s AND a.closed_at IS NULL
+UNION ALL
+SELECT a.id, a.number, a.subject, a.occurrence, a.state, a.outcome, a.reason, a.code, a.codes, a.severity, a.confidence,
+    a.badges, a.notifiable, a.backfilled, a.since, a.opened_at, a.closed_at, a.content_digest
+FROM unnest(%(subjects)s::text[], %(occurrences)s::text[]) AS f (subject, occurrence)
+JOIN alert AS a ON a.rule = %(rule)s AND a.subject = f.subject AND a.occurrence = f.occurrence
+WHERE a.closed_at IS NOT NULL
+
+-- name: insert_alerts
+-- Numbers are unique for ever; the year in them is that of the city's clock.
+INSERT INTO alert (
+    number, rule, rule_version, subject, subject_kind, asset_id, occurrence, group_key, district, code, codes, severity,
+    confidence, priority, state, badges, reason, backfilled, notifiable, since, due_at, opened_at, updated_at, closed_at,
+    facts, evidence, content_digest
+)
+SELECT
+    f.number, f.rule, f.rule_version, f.subject, f.subject_kind, b.id, f.occurrence, f.group_key,
+    coalesce(b.district, ''), f.code, f.codes, f.severity, f.confidence, f.priority, f.state, f.badges, f.reason,
+    f.backfilled, f.notifiable, f.since, f.due_at, f.opened_at, f.updated_at, f.closed_at, f.facts, f.evidence,
+    f.content_digest
+FROM (
+    SELECT r.*, %s::text AS rule, %s::timestamptz AS updated_at,
+        to_char(%s::timestamptz AT TIME ZONE 'Europe/Berlin', 'YYYY') || '-' || lpad(n.next, greatest(6, length(n.next)), '0')
+            AS number
+    FROM jsonb_to_recordset(%s) AS r (
+        rule_version text, subject text, subject_kind text, occurrence text, group_key text, code text, codes text[],
+        severity text, confidence smallint, priority real, state text, badges text[], reason text, backfilled boolean,
+        notifiable boolean, since timestamptz, due_at timestamptz, opened_at timestamptz, closed_at timestamptz,
+        facts jsonb, evidence jsonb, content_digest text
+    )
+    CROSS JOIN LATERAL (SELECT nextval('alert_number')::text AS next WHERE r.subject IS NOT NULL) AS n
+) AS f
+LEFT JOIN LATERAL (
+    SELECT a.id, a.district
+    FROM asset AS a
+    WHERE a.key = f.subject
+        AND a.kind = CASE f.subject_kind
+            WHEN 'bay' THEN 'bay' WHEN 'station' THEN 'charging_station' WHEN 'gateway' THEN 'gateway'
+            WHEN 'asset' THEN a.kind END
+    UNION ALL
+    SELECT a.id, a.district
+    FROM device AS d
+    JOIN asset_device AS l ON l.device_id = d.id AND f.since >= l.valid_from AND f.since < l.valid_to
+    JOIN asset AS a ON a.id = l.asset_id
+    WHERE f.subject_kind = 'device' AND d.dev_eui = f.subject
+    LIMIT 1
+) AS b ON true
+ON CONFLICT DO NOTHING
+RETURNING id, subject, occurrence
+
+-- name: update_alerts
+UPDATE alert AS a
+SET rule_version = f.rule_version, occurrence = f.occurrence, group_key = f.group_key, code = f.code, codes = f.codes,
+    severity = f.severity, confidence = f.confidence, priority = f.priority, badges = f.badges,
+    notifiable = f.notifiable, since = f.since, due_at = f.due_at, facts = f.facts, evidence = f.evidence,
+    content_digest = f.content_digest, updated_at = %(now)s
+FROM jsonb_to_recordset(%(rows)s) AS f (
+    id bigint, rule_version text, occurrence text, group_key text, code text, codes text[], severity text,
+    confidence smallint, priority real, badges text[], notifiable boolean, since timestamptz, due_at timestamptz,
+    facts jsonb, evidence jsonb, content_digest text
+)
+WHERE a.id = f.id AND a.outcome = ''
+RETURNING a.id
+
+-- name: end_alerts
+UPDATE alert AS a
+SET state = f.state, reason = f.reason, closed_at = f.at, updated_at = %(now)s
+FROM jsonb_to_recordset(%(rows)s) AS f (id bigint, state text, reason text, at timestamptz)
+WHERE a.id = f.id AND a.closed_at IS NULL
+RETURNING a.id
+
+-- name: correct_alerts
+UPDATE alert AS a
+SET state = f.state, reason = f.reason, closed_at = f.at, updated_at = %(now)s
+FROM jsonb_to_recordset(%(rows)s) AS f (id bigint, state text, reason text, at timestamptz)
+WHERE a.id = f.id AND a.closed_at IS NOT NULL AND a.outcome = ''
+RETURNING a.id
+
+-- name: reopen_alerts
+UPDATE alert AS a
+SET state = 'open', reason = '', closed_at = NULL, updated_at = %(now)s
+FROM jsonb_to_recordset(%(rows)s) AS f (id bigint)
+WHERE a.id = f.id AND a.closed_at IS NOT NULL AND a.outcome = ''
+RETURNING a.id
+
+-- name: cancel_waiting
+-- What waited for the end of a silence or of a storm's minute need not be said any more.
+DELETE FROM notification
+WHERE alert_id = ANY (%(ids)s::bigint[]) AND state = 'pending' AND attempts = 0 AND due_at > %(now)s
+
+-- name: describe_alerts
+SELECT
+    a.id, a.number, a.rule, a.rule_version, a.subject, a.subject_kind, a.district, coalesce(s.key, ''),
+    coalesce(s.name, ''), a.group_key, a.severity, a.code, a.confidence, a.state, a.notifiable, a.backfilled, a.since,
+    a.due_at, a.opened_at, a.closed_at, a.reason, a.facts, t.told
+FROM alert AS a
+LEFT JOIN asset AS s ON s.id = a.asset_id
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(c.channel, jsonb_build_array(c.last_at, c.held)) AS told
+    FROM (
+        SELECT n.channel, max(n.due_at) AS last_at, bool_and(n.state = 'held') AS held
+        FROM notification AS n
+        WHERE n.alert_id = a.id AND n.state <> 'dead'
+        GROUP BY n.channel
+    ) AS c
+) AS t ON true
+WHERE a.id = ANY (%s::bigint[])
+
+-- name: insert_silence
+INSERT INTO silence (rule, subject, starts_at, ends_at, comment, created_by) VALUES (%s, %s, %s, %s, %s, %s)
+RETURNING id
+
+-- name: unended_silences
+SELECT id, rule, subject, starts_at, ends_at, comment, created_by
+FROM silence
+WHERE ends_at > %s
+ORDER BY starts_at, id
+
+-- name: end_silence
+UPDATE silence
+SET ends_at = greatest(%(now)s, starts_at + interval '1 microsecond')
+WHERE id = %(id)s AND ends_at > %(now)s

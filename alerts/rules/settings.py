@@ -1,0 +1,38 @@
+"""What every kind of rule can be told in the configuration."""
+
+import hashlib
+import json
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts.calendar import ALWAYS, Hours
+from alerts.durations import Duration
+from alerts.model import Severity
+
+
+class RuleSettings(BaseModel):
+    """Settings that all rules share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    NOT_JUDGING: ClassVar[frozenset[str]] = frozenset({"enabled", "hours", "escalate_after", "repeat_after"})
+
+    kind: str = Field(description="what sort of rule it is")
+    enabled: bool = Field(default=True, description="false: not evaluated; its open alerts stay as they are")
+    severity: Severity = Field(default=Severity.WARNING, description="how urgent its alerts are")
+    hours: tuple[Hours, ...] = Field(
+        default=ALWAYS, description="when people are told; alerts of other hours are told when these hours begin"
+    )
+    escalate_after: Duration | None = Field(
+        default=None, description="tell the escalation channels when nobody acknowledged in so much time of `hours`"
+    )
+    repeat_after: Duration | None = Field(
+        default=None, description="tell again when so much time of `hours` passed and nobody acknowledged"
+    )
+
+    @property
+    def version(self) -> str:
+        """A short digest of what its judgement depends on."""
+        judging = self.model_dump(mode="json", exclude=set(self.NOT_JUDGING))
+        return hashlib.sha256(json.dumps(judging, sort_keys=True, default=str).encode()).hexdigest()[:12]
