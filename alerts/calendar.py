@@ -39,6 +39,15 @@ class Hours(BaseModel):
         default="as_weekday", description="on public holidays: like the weekday, never, always, or only on them"
     )
 
+    @property
+    def always(self) -> bool:
+        """True for hours without any limit."""
+        return (
+            self.start == self.end == MIDNIGHT
+            and len(self.weekdays) == len(WEEK)
+            and self.holidays in ("as_weekday", "always")
+        )
+
     def on(self, day: date, *, holiday: bool) -> bool:
         """True when these hours begin on `day`."""
         if holiday and self.holidays in ("always", "only"):
@@ -82,6 +91,8 @@ class Calendar:
 
     def spans(self, hours: Sequence[Hours], within: Span) -> list[Span]:
         """When the hours hold, inside `within`."""
+        if any(one.always for one in hours):
+            return [within] if within.start < within.end else []
         return common(joined(span for one in hours for span in self._days(one, within)), [within])
 
     def covers(self, hours: Sequence[Hours], at: datetime) -> bool:
