@@ -34,6 +34,9 @@ def secrets_of(settings: Settings) -> frozenset[str]:
             value = read()
             if isinstance(value, KeyRing):
                 continue  # thousands would slow every log line down, and the ring shows none
+            if isinstance(value, dict):
+                found.update(_secret_values(value))
+                continue
             found.add(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
     found.add(str(conninfo_to_dict("" if settings.database.embedded else settings.database.dsn).get("password", "")))
     if settings.database.password_file is not None:
@@ -55,6 +58,9 @@ def _readers(settings: Settings) -> Iterator[tuple[Location, Read]]:
         yield ("charging", "mqtt", name, "password_file"), broker.read_password
     for name, sender in settings.charging.webhooks.items():
         yield ("charging", "webhooks", name, "token_file"), sender.read_token
+    yield ("portal", "users_file"), settings.portal.read_users
+    if settings.portal.oidc is not None:
+        yield ("portal", "oidc", "client_secret_file"), settings.portal.oidc.read_client_secret
     yield ("heartbeat", "url_file"), settings.heartbeat.read_url
     yield ("meter_keys_file",), settings.read_meter_keys
 

@@ -25,6 +25,7 @@ from decoders.settings import MappingSettings
 from decoders.table_settings import TableSettings
 from ingest.settings import SourceSettings
 from portal.settings import HttpSettings
+from portal.site_settings import PortalSettings
 from storage.settings import DatabaseSettings, RetentionSettings
 from storage.spool import SpoolSettings
 
@@ -119,6 +120,7 @@ class Settings(BaseModel):
         default_factory=ChargingSettings, description="charge points: where their statuses come from"
     )
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
+    portal: PortalSettings = Field(default_factory=PortalSettings, description="the pages for people")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="the log")
     city: Path | None = Field(default=None, description="city file with trees, bays, meters and gateways")
@@ -169,6 +171,8 @@ class Settings(BaseModel):
         found = [f"sources.{source.name}.{warning}" for source in self.sources for warning in source.warnings]
         if self.http.host not in _LOOPBACK:
             found.append("http.host: metrics and readiness are open to everybody who reaches this address")
+        if self.portal.enabled and not (self.portal.users or self.portal.users_file or self.portal.oidc):
+            found.append("portal.users: nobody can log in")
         return tuple(found)
 
 

@@ -1,0 +1,55 @@
+"""Pages about oneself and about what was done: the account, and the audit log for those who run Stadtfunk."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portal import audit
+from portal.auth import require, visit_of
+from portal.pages import Page, render
+from portal.services import PortalServices, Services
+from portal.site_settings import UserRole
+from portal.users import User
+
+AUDITORS: Final = frozenset({UserRole.OPERATOR})
+PAGES: Final = (Page("/audit", "Protokoll", "log", AUDITORS, order=900),)
+ROLE_TITLES: Final = {
+    UserRole.OFFICER: "Verkehrsbehörde",
+    UserRole.OPERATOR: "Betrieb",
+    UserRole.ENGINEER: "Technik",
+    UserRole.VIEWER: "Lesend",
+}
+ENTRIES: Final = 100
+
+routes = APIRouter()
+
+
+def router(_services: PortalServices) -> APIRouter:
+    """The account and the audit log."""
+    return routes
+
+
+@routes.get("/account")
+async def account(request: Request, user: Annotated[User, Depends(require(*UserRole))]) -> Response:
+    """Who is logged in, until when, and the way out."""
+    session = (await visit_of(request)).session
+    if session is None:  # a program has a token and no account
+        raise HTTPException(404, "Not Found")
+    return render(request, "account.html", session=session, role_title=ROLE_TITLES[user.role])
+
+
+@routes.get("/audit")
+async def audit_log(
+    request: Request,
+    services: Services,
+    _user: Annotated[User, Depends(require(*AUDITORS))],
+    before: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """Who did what, the latest first."""
+    async with services.connection() as connection:
+        entries = await audit.latest(connection, limit=ENTRIES, before=before)
+    older = entries[-1].id if len(entries) == ENTRIES else None
+    return render(request, "audit.html", entries=entries, older=older)
