@@ -24,13 +24,14 @@ from stadtfunk.redecode_workers import open_connection
 from storage.arrays import encode
 from storage.batch import DecoderKey, Outcome, Record
 from storage.database import connect
+from storage.maintenance import run_maintenance
 from storage.redecode import Selection
 from storage.redecode_rows import Slice, raw_uplinks, slices
 from storage.redecode_tally import Tally
 from storage.writer import Writer
 
 DEVICES = 3000
-START = datetime(2026, 3, 1, tzinfo=UTC)
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=5)
 BATCH = 2000
 PROFILE = "Dragino LSE01"
 ANOTHER = '''"""The built-in decoder with other results: every reading changes."""
@@ -62,6 +63,7 @@ def redecoding(rig: Rig, uplinks: int, *, workers: int = 2) -> Rates:
     rig.fresh_schema()
     as_stored, changed = (_settings(rig, **more) for more in ({}, _another(rig.folder)))
     asyncio.run(_fill(as_stored, uplinks))
+    asyncio.run(_maintain(as_stored))
     with rig.connect() as connection:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
@@ -99,6 +101,12 @@ async def _fill(settings: Settings, uplinks: int) -> None:
             await writer.write(batch)
     finally:
         await writer.close()
+
+
+async def _maintain(settings: Settings) -> None:
+    """Rollups as a running service keeps them: the runs pay for their own changes only."""
+    async with await connect(settings.database) as connection:
+        await run_maintenance(connection, settings.retention, now=datetime.now(UTC))
 
 
 def _records(settings: Settings, uplinks: int) -> Iterator[Record]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.abc import PyFormat
@@ -29,6 +29,7 @@ from storage.statements import load
 
 _QUERIES = load("redecode")
 _WRITER = load("writer")
+_NO_WAIT: LiteralString = "SET LOCAL synchronous_commit = off"
 _MICROS_PER_HOUR = 3_600_000_000
 _UNDECODED = (Outcome.ORPHAN, Outcome.FAILED)
 
@@ -80,6 +81,8 @@ async def write_chunk(
     counted = Tally.from_counts(progress.tally.counts())
     async with connection.transaction():
         await _hold(connection, progress)
+        if not (changes.kinds or changes.uplinks or changes.misplaced):
+            await connection.execute(_NO_WAIT)  # a crash that loses only the position costs only time
         for one in changes.kinds:
             found.archived += await _write_kind(connection, progress.run, one)
         await _write_uplinks(connection, progress.run, changes.uplinks, found)
