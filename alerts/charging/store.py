@@ -150,6 +150,11 @@ async def read_link(connection: Connection, source: str) -> dict[str, Any]:
     return {} if row is None else dict(row[0])
 
 
+async def read_links(connection: Connection) -> dict[str, dict[str, Any]]:
+    """What is kept of the links to all sources."""
+    return dict(await (await connection.execute(_QUERIES["read_links"])).fetchall())
+
+
 async def merge_link(connection: Connection, source: str, state: Mapping[str, object]) -> None:
     """Keep these parts of a link's state; one that is None goes."""
     await connection.execute(_QUERIES["merge_link"], {"source": source, "state": Jsonb(state)})
