@@ -104,7 +104,7 @@ def test_looking_often_gives_what_looking_once_gives(timeline: Timeline, looks: 
 
 def state(timeline: Timeline, at: object) -> EvseState:
     known = [one for one in timeline.statuses if one.at <= at]
-    return max(known, key=lambda one: one.at).state if known else EvseState.UNKNOWN
+    return max(known, key=lambda one: (one.at, one.id)).state if known else EvseState.UNKNOWN
 
 
 def count(timeline: Timeline, since: object, until: object) -> int:

@@ -50,7 +50,7 @@ class Timeline:
         return self
 
     def point(self, minute: float, state: EvseState, *, evse: str = EVSE, raw: str = "") -> "Timeline":
-        self.statuses.append(Status(evse, self.at(minute), state, raw))
+        self.statuses.append(Status(evse, self.at(minute), state, raw, id=len(self.statuses)))
         return self
 
     def linked(self, first: float, last: float) -> "Timeline":
