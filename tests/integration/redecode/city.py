@@ -113,6 +113,7 @@ class City:
     store: Store
     folder: Path
     mapping: dict[str, Any] = field(default_factory=dict)
+    codecs: dict[str, Any] = field(default_factory=dict)
     effort: Effort = field(default_factory=lambda: Effort(workers=0, chunk=10))
 
     def decoders(self, **differences: object) -> None:
@@ -128,6 +129,8 @@ class City:
                 "database": self.store.settings.model_dump(),
                 "decoder_folders": [self.folder],
                 "mapping": self.mapping,
+                "codecs_folder": self.folder,
+                "codecs": self.codecs,
                 "retention": {"readings_household": None},
             }
         )
