@@ -22,7 +22,9 @@
       if (typeof value === "string") return made(encoded(value, encodingOrOffset));
       if (value instanceof ArrayBuffer) return made(value, encodingOrOffset, length);
       if (value?.type === "Buffer" && Array.isArray(value.data)) return made(value.data);
-      if (typeof value !== "object" || value === null) throw new TypeError("Buffer.from needs a string, bytes or an array");
+      if (typeof value !== "object" || value === null) {
+        throw new TypeError("Buffer.from needs a string, bytes or an array");
+      }
       return made(Array.from(value, (byte) => byte & 255));
     },
     alloc(size, fill, encoding) {
@@ -53,7 +55,8 @@
   // ---- text -------------------------------------------------------------------------------------------------
 
   const ALIASES = { utf8: "utf8", "utf-8": "utf8", hex: "hex", base64: "base64", base64url: "base64url", ascii: "ascii",
-    latin1: "latin1", binary: "latin1", ucs2: "utf16le", "ucs-2": "utf16le", utf16le: "utf16le", "utf-16le": "utf16le" };
+    latin1: "latin1", binary: "latin1", ucs2: "utf16le", "ucs-2": "utf16le", utf16le: "utf16le",
+    "utf-16le": "utf16le" };
   const normal = (encoding) => ALIASES[String(encoding ?? "utf8").toLowerCase()];
 
   function encoded(text, encoding) {
@@ -150,7 +153,7 @@
         text += fromCharCode(first);
         continue;
       }
-      let more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+      let more = first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
       let code = more === 0 ? -1 : first & (0x3f >> more);
       let lowest = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
       let highest = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
@@ -198,7 +201,8 @@
       return bytes.length;
     },
     indexOf(value, start = 0, encoding) {
-      const wanted = typeof value === "number" ? [value & 255] : typeof value === "string" ? encoded(value, encoding) : value;
+      const text = typeof value === "string";
+      const wanted = typeof value === "number" ? [value & 255] : text ? encoded(value, encoding) : value;
       for (let i = start; i + wanted.length <= this.length; i++) {
         let k = 0;
         while (k < wanted.length && this[i + k] === wanted[k]) k++;
@@ -238,7 +242,9 @@
   function store(buffer, value, offset = 0, size, little) {
     view(buffer, offset, size);
     let rest = value < 0 ? value + 2 ** (8 * size) : value;
-    for (let i = 0; i < size; i++, rest = Math.floor(rest / 256)) buffer[offset + (little ? i : size - 1 - i)] = rest & 255;
+    for (let i = 0; i < size; i++, rest = Math.floor(rest / 256)) {
+      buffer[offset + (little ? i : size - 1 - i)] = rest & 255;
+    }
     return offset + size;
   }
   function swapped(buffer, size) {
@@ -248,7 +254,8 @@
 
   const NUMBERS = [["UInt8", 1], ["Int8", 1], ["UInt16", 2], ["Int16", 2], ["UInt32", 4], ["Int32", 4], ["Float", 4],
     ["Double", 8], ["BigUInt64", 8], ["BigInt64", 8]];
-  const VIEWS = { UInt8: "Uint8", UInt16: "Uint16", UInt32: "Uint32", Float: "Float32", Double: "Float64", BigUInt64: "BigUint64" };
+  const VIEWS = { UInt8: "Uint8", UInt16: "Uint16", UInt32: "Uint32", Float: "Float32", Double: "Float64",
+    BigUInt64: "BigUint64" };
   for (const [name, size] of NUMBERS) {
     const type = VIEWS[name] ?? name;
     for (const order of size === 1 ? [""] : ["BE", "LE"]) {

@@ -1,14 +1,14 @@
-// The world of one codec: what it sees, how it is called, and how what it left behind is removed.
+// The world of one codec: what it sees and how it is called.
 //
-// Evaluates to a function that gets the maker of `Buffer` and returns the operations of this realm. Everything of
+// Evaluates to a function that gets the text of `buffer.js` and returns the operations of this realm. Everything of
 // the language that is used after a codec has run was taken aside before, and nothing here looks up a property on
 // an object that a codec may have changed.
-(function (makeBuffer) {
+(function (bufferText) {
   "use strict";
 
-  const { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor: descriptor } = Reflect;
-  const { getPrototypeOf, isExtensible, ownKeys, preventExtensions } = Reflect;
-  const { create, is } = Object;
+  const { apply, construct, defineProperty, getOwnPropertyDescriptor: descriptor, ownKeys } = Reflect;
+  const { create, freeze } = Object;
+  const evaluate = eval;
   const { isArray } = Array;
   const { parse, stringify } = JSON;
   const { isSafeInteger } = Number;
@@ -28,13 +28,11 @@
   const MAX_RESULT = 65536;
   const MAX_TEXT = 500;
   const MAX_LINES = 20;
-  const CHANGED_IN_EVERY_CALL = { __proto__: null, module: 1, exports: 1, context: 1 };
   const CODE_FROM_TEXT = [Function, (function* () {}).constructor, (async () => {}).constructor,
     (async function* () {}).constructor];
 
   let now = 0; // the present of the codec: the time of the uplink that it decodes
   let printed = [];
-  let wantsFreshRealm = false;
 
   const define = (object, key, value) =>
     defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
@@ -61,7 +59,8 @@
   const two = (number) => (number < 10 ? "0" : "") + number;
   const clockText = (date) => {
     const hour = date.getUTCHours();
-    return (hour % 12 || 12) + ":" + two(date.getUTCMinutes()) + ":" + two(date.getUTCSeconds()) + (hour < 12 ? " AM" : " PM");
+    const minutes = two(date.getUTCMinutes()) + ":" + two(date.getUTCSeconds());
+    return (hour % 12 || 12) + ":" + minutes + (hour < 12 ? " AM" : " PM");
   };
   const dateText = (date) => date.getUTCMonth() + 1 + "/" + date.getUTCDate() + "/" + date.getUTCFullYear();
   const isUsual = (locale, choice) => (locale === undefined || locale === "en-US") && choice === undefined;
@@ -73,7 +72,8 @@
   for (const name of ownKeys(localTexts)) {
     const [text, native] = [localTexts[name], RealDate.prototype[name]];
     define(RealDate.prototype, name, { [name](locale, choice) {
-      return isUsual(locale, choice) && this.getTime() === this.getTime() ? text(this) : apply(native, this, [locale, choice]);
+      const shown = isUsual(locale, choice) && this.getTime() === this.getTime();
+      return shown ? text(this) : apply(native, this, [locale, choice]);
     } }[name]);
   }
 
@@ -110,9 +110,17 @@
   for (const level of levels) define(console, level, { print(...parts) { print(...parts); } }.print);
   define(world, "console", console);
 
-  const Buffer = makeBuffer();
-  define(world, "Buffer", Buffer);
-  const modules = { __proto__: null, buffer: { Buffer }, "node:buffer": { Buffer } };
+  // `Buffer` is made when it is asked for: most codecs do without.
+  let made;
+  const buffer = () => (made ??= evaluate(bufferText)());
+  const bufferModule = { get Buffer() { return buffer(); } };
+  const modules = { __proto__: null, buffer: bufferModule, "node:buffer": bufferModule };
+  const ownBuffer = (given) => { define(world, "Buffer", given); };
+  defineProperty(world, "Buffer", { get: buffer, set: ownBuffer, configurable: true });
+  const makeAll = () => {
+    define(world, "Buffer", buffer());
+    define(bufferModule, "Buffer", buffer());
+  };
   const absent = (name) => new RealProxy(function () {}, {
     get(_, key) {
       if (key === "then") return undefined;
@@ -219,6 +227,8 @@
   }
 
   function failure(kind, thrown) {
+    // What the engine throws when there is no memory for an error either; a codec that throws it has itself to blame.
+    if (thrown === null) return "!memory:null was thrown, as when no memory is left";
     const text = described(thrown);
     if (indexOf(text, "out of memory") >= 0 || indexOf(text, "Maximum call stack size") >= 0) kind = "memory";
     return "!" + kind + ":" + text;
@@ -242,185 +252,11 @@
     return " (line " + slice(stack, start + 8, end < 0 ? start + 14 : end) + ")";
   }
 
-  // ---- what a codec changed, and how it is undone -----------------------------------------------------------
-
-  const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
-
-  // Every object of the language that a codec can reach, in the same order in every realm.
-  function intrinsics() {
-    const found = [];
-    const seen = new Set();
-    const add = (value) => {
-      if (!isObject(value) || value === world || seen.has(value)) return;
-      seen.add(value);
-      found.push(value);
-    };
-    const owned = (object) => {
-      for (const key of ownKeys(object)) {
-        const { value, get, set } = descriptor(object, key);
-        add(value), add(get), add(set);
-      }
-      add(getPrototypeOf(object));
-    };
-    owned(world);
-    const iterators = [[].values(), new Map().entries(), new Set().values(), ""[Symbol.iterator](), "".matchAll(/x/g),
-      [].values().map((value) => value), Iterator.from({ next() {} }), (function* () {})(), (async function* () {})()];
-    for (const hidden of [...CODE_FROM_TEXT, ...iterators, descriptor((function () { "use strict"; return arguments; })(), "callee").get]) {
-      add(typeof hidden === "function" ? hidden : getPrototypeOf(hidden));
-    }
-    for (const entry of [modules.buffer, modules["node:buffer"], receiveTime]) add(entry);
-    for (let i = 0; i < found.length; i++) owned(found[i]);
-    return found;
-  }
-
-  let watched = [];
-
-  function watch() {
-    const state = (object) => {
-      const keys = ownKeys(object);
-      const properties = create(null);
-      for (const key of keys) properties[key] = descriptor(object, key);
-      return { object, keys, properties, prototype: getPrototypeOf(object), extensible: isExtensible(object) };
-    };
-    watched = [state(world), ...intrinsics().map(state)];
-  }
-
-  // What differs from the state that `watch` saw, as [[number of object, key, enumerable]…]; `null` when it cannot be
-  // laid down as properties that are reset after every call.
-  function changes() {
-    let text = "";
-    for (let i = 0; i < watched.length; i++) {
-      const { object, keys, properties, prototype, extensible } = watched[i];
-      if (getPrototypeOf(object) !== prototype || isExtensible(object) !== extensible) return "null";
-      for (let k = 0; k < keys.length; k++) {
-        const key = keys[k];
-        const after = descriptor(object, key);
-        if (i === 0 && key in CHANGED_IN_EVERY_CALL) continue;
-        if (after !== undefined && same(properties[key], after)) continue;
-        if (!isPatch(key, after)) return "null";
-        text += ",[" + i + "," + stringify(key) + "," + after.enumerable + "]";
-      }
-      if (i === 0) continue; // globals that were added are removed after every call
-      const keysNow = ownKeys(object);
-      for (let k = 0; k < keysNow.length; k++) {
-        const key = keysNow[k];
-        if (key in properties) continue;
-        const after = descriptor(object, key);
-        if (!isPatch(key, after)) return "null";
-        text += ",[" + i + "," + stringify(key) + "," + after.enumerable + "]";
-      }
-    }
-    return "[" + slice(text, 1) + "]";
-  }
-
-  const isPatch = (key, after) =>
-    typeof key === "string" && after !== undefined && "value" in after && after.configurable && after.writable;
-  const same = (a, b) => is(a.value, b.value) && a.get === b.get && a.set === b.set && a.writable === b.writable
-    && a.enumerable === b.enumerable && a.configurable === b.configurable;
-
-  let baseline = create(null);
-  let baselineSize = 0;
-  let resets = [];
-
-  // From here on the language cannot be changed, except for the properties that this codec changes whenever it loads:
-  // those are reset after every call.
-  function seal(patchText) {
-    const objects = [world, ...intrinsics()]; // in the order of `watch`, so before anything is replaced
-    objects.push(...CODE_FROM_TEXT.map(withoutCodeFromText));
-    const noEval = { eval() { throw needsFreshRealm(); } }.eval;
-    define(world, "eval", noEval);
-    objects.push(noEval);
-    const patches = new Map();
-    for (const [index, key, enumerable] of parse(patchText)) {
-      if (!patches.has(index)) patches.set(index, new Map());
-      patches.get(index).set(key, enumerable);
-    }
-    const tolerant = new Set([Object.prototype, Function.prototype, Error.prototype,
-      ...[EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError].map((e) => e.prototype)]);
-    objects.forEach((object, index) => {
-      const patched = patches.get(index) ?? new Map();
-      for (const key of ownKeys(object)) {
-        if (patched.has(key) || (object === world && key in CHANGED_IN_EVERY_CALL)) continue;
-        harden(object, key, tolerant.has(object));
-      }
-      patched.forEach((enumerable, key) => {
-        const before = descriptor(object, key)
-          ?? { __proto__: null, value: undefined, writable: true, enumerable, configurable: true };
-        defineProperty(object, key, before);
-        resets.push([object, key, before]);
-      });
-      if (object !== world) preventExtensions(object);
-    });
-    for (const key of ownKeys(world)) baseline[key] = true;
-    for (const key of ["module", "exports", "context"]) baseline[key] = true;
-    baselineSize = ownKeys(baseline).length;
-  }
-
-  function needsFreshRealm() {
-    wantsFreshRealm = true;
-    return new RealError("needs a realm of its own");
-  }
-
-  function withoutCodeFromText(original) {
-    const { prototype, name } = original;
-    const stub = function () { throw needsFreshRealm(); };
-    defineProperty(stub, "name", { value: name });
-    defineProperty(stub, "prototype", { value: prototype });
-    define(prototype, "constructor", stub);
-    if (world[name] === original) define(world, name, stub);
-    return stub;
-  }
-
-  // A property that is only readable could not be shadowed by assignment in objects that inherit it, as
-  // `Reader.prototype.toString = …` does: where that is usual, an accessor lets it through.
-  function harden(object, key, tolerant) {
-    const { value, writable, configurable, enumerable } = descriptor(object, key);
-    if (!configurable && !writable) return;
-    if (!tolerant || writable !== true || key === "prototype" || !configurable) {
-      defineProperty(object, key, writable === true ? { configurable: false, writable: false } : { configurable: false });
-      return;
-    }
-    const accessor = {
-      get() { return value; },
-      set(given) {
-        if (this === object || !isObject(this)) return;
-        defineProperty(this, key, { __proto__: null, value: given, writable: true, enumerable: true, configurable: true });
-      },
-    };
-    preventExtensions(accessor.get), preventExtensions(accessor.set);
-    defineProperty(object, key, { get: accessor.get, set: accessor.set, enumerable, configurable: false });
-  }
-
-  // True when the realm is as it was before the call.
-  function restored() {
-    if (wantsFreshRealm || getPrototypeOf(world) !== Object.prototype || !isExtensible(world)) return false;
-    const keys = ownKeys(world);
-    if (keys.length !== baselineSize) {
-      for (let i = 0; i < keys.length; i++) {
-        if (!(keys[i] in baseline) && !deleteProperty(world, keys[i])) return false;
-      }
-    }
-    for (let i = 0; i < resets.length; i++) {
-      const reset = resets[i];
-      if (!defineProperty(reset[0], reset[1], reset[2])) return false;
-    }
-    return defineProperty(world, "module", EMPTY) && defineProperty(world, "exports", EMPTY)
-      && defineProperty(world, "context", EMPTY);
-  }
-  const EMPTY = { __proto__: null, value: undefined, writable: true, enumerable: false, configurable: true };
-
   const operations = {
     __proto__: null,
-    watch,
-    changes,
-    seal,
-    use: (made) => { factory = preventExtensions(made) && made; },
-    run, // in a realm for one call
-    runAgain(bytes, fPort, at, variables) { // in a sealed realm: nothing when it must be asked in a realm for one call
-      const text = run(bytes, fPort, at, variables);
-      printed = [];
-      return restored() ? text : "";
-    },
+    use: (made) => { factory = freeze(made); },
+    run,
+    inside: { __proto__: null, run, define, makeAll, receiveTime, bufferModule, CODE_FROM_TEXT },
   };
   return (name) => operations[name];
 })

@@ -56,12 +56,13 @@ class Engine:
         self.cpu_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
         self._realm = (HERE / "realm.js").read_text(encoding="utf-8")
+        self._seal = (HERE / "seal.js").read_text(encoding="utf-8")
         self._buffer = (HERE / "buffer.js").read_text(encoding="utf-8")
 
     def context(self) -> "Context":
         """A new world with nothing but the language in it."""
         context: Context = self._new()
-        context.set_time_limit(self.cpu_seconds)
+        context.set_time_limit(GRACE_SECONDS)
         context.set_memory_limit(self._memory_bytes)
         context.set_max_stack_size(STACK_BYTES)
         return context
@@ -69,7 +70,15 @@ class Engine:
     def realm(self, factory: str) -> "Realm":
         """A world that is prepared for codecs; `factory` is compiled when the realm is told to load it."""
         context = self.context()
-        return Realm(context, context.eval(self._realm)(context.eval(self._buffer)), factory)
+        return Realm(self, context, context.eval(self._realm)(self._buffer), factory)
+
+    def sealing(self, context: "Context") -> Callable[[Any], Any]:
+        """What a realm's inside is given to, to see changes of the language and to prevent them."""
+        return context.eval(self._seal)
+
+    def limit(self, context: "Context") -> None:
+        """From now on code of a vendor runs in `context`."""
+        context.set_time_limit(self.cpu_seconds)
 
     def prove(self) -> None:
         """Find out that this engine keeps its limits: the older `quickjs` has the same name and does not.
@@ -77,8 +86,10 @@ class Engine:
         An engine that goes on for a second is ended by the kernel, and whoever started this process says so.
         """
         self.allow_one_call()
+        context = self.context()
+        self.limit(context)
         try:
-            self.context().eval("/^(a+)+$/.test('a'.repeat(64) + 'b')")
+            context.eval("/^(a+)+$/.test('a'.repeat(64) + 'b')")
         except self.error as error:
             if "interrupted" in str(error):
                 return
@@ -101,37 +112,27 @@ class Context(Protocol):
 class Realm:
     """One prepared world and the codec in it."""
 
-    def __init__(self, context: Context, operation: Callable[[str], Callable[..., Any]], factory: str) -> None:
+    def __init__(self, engine: Engine, context: Context, operation: Callable[[str], Any], factory: str) -> None:
+        self._engine = engine
         self._context = context
         self._operation = operation
         self._factory = factory
 
     def load(self) -> None:
-        """Compile the codec; nothing of it runs."""
+        """Compile the codec; nothing of it runs yet."""
+        self._engine.limit(self._context)
         self._operation("use")(self._context.eval(self._factory))
 
-    def watch(self) -> None:
-        """Remember what the language is like."""
-        self._operation("watch")()
-
-    def changes(self) -> str:
-        """What the codec changed in the language since `watch`."""
-        text: str = self._operation("changes")()
-        return text
-
-    def seal(self, changes: str) -> None:
-        """Make the language unchangeable but for these changes, which are undone after every call."""
-        self._operation("seal")(changes)
-
     @property
-    def once(self) -> Callable[..., str]:
-        """Runs the codec in a realm that is thrown away."""
-        return self._operation("run")
+    def run(self) -> Callable[..., str]:
+        """Runs the codec once; the realm is as the codec left it."""
+        function: Callable[..., str] = self._operation("run")
+        return function
 
-    @property
-    def again(self) -> Callable[..., str]:
-        """Runs the codec in a sealed realm; an empty answer when it needs one for itself."""
-        return self._operation("runAgain")
+    def sealing(self) -> Callable[[str], Callable[..., Any]]:
+        """What sees changes of the language and prevents them; to be asked for before the codec is loaded."""
+        operations: Callable[[str], Callable[..., Any]] = self._engine.sealing(self._context)(self._operation("inside"))
+        return operations
 
 
 class Codec:
@@ -175,29 +176,33 @@ class Codec:
     def _first(self, given: Given) -> str:
         """Code that closes the function it is in cannot do so in both forms: what compiles in both is one function."""
         try:
-            self._engine.context().eval(self._other_form)
+            context = self._engine.context()
+            self._engine.limit(context)
+            context.eval(self._other_form)
             realm = self._engine.realm(self._factory)
-            realm.watch()
+            sealing = realm.sealing()
+            sealing("watch")()
             realm.load()
         except self._engine.error as error:
             return refusal(error, "not_loaded")
-        text = self._run(realm.once, given)
+        text = self._run(realm.run, given)
         if not text.startswith("!"):
-            self._changes = realm.changes()
+            self._changes = sealing("changes")()
         return text
 
     def _alone(self, given: Given) -> str:
         realm = self._engine.realm(self._factory)
         realm.load()
-        return self._run(realm.once, given)
+        return self._run(realm.run, given)
 
     def _together(self, given: Given) -> str:
         if self._shared is None:
             assert self._changes is not None
             realm = self._engine.realm(self._factory)
-            realm.seal(self._changes)
+            sealing = realm.sealing()
+            sealing("seal")(self._changes)
             realm.load()
-            self._shared = realm.again
+            self._shared = sealing("run")
         text = self._run(self._shared, given)
         if not text or text.startswith(BROKEN):
             self.release()
@@ -258,7 +263,11 @@ class Worker:
 
     def _call(self, codec: Codec, given: Given) -> str:
         held = codec.holds_realm
-        text = codec.answer(given)
+        try:
+            text = codec.answer(given)
+        except self._engine.error as error:  # not even a realm for it could be made or read
+            codec.release()
+            return refusal(error, "memory")
         if codec.holds_realm and not held:
             self._make_room_for(codec)
         return text

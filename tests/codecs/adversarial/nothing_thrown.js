@@ -1,2 +1,2 @@
-// expect: threw
+// expect: memory
 function decodeUplink() { throw null; }
