@@ -4,10 +4,11 @@ A value that is bad begins an episode, one that is clear ends it, one in between
 when the episode has lasted for the dwell time, as far as values are believed: each for `stale_after`, no longer.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from itertools import takewhile
 
 
 class Level(IntEnum):
@@ -56,39 +57,55 @@ def episodes(
         marks: in order of time.
         active_since: an episode that was going on before the first mark.
     """
-    found: list[Episode] = []
-    current = None if active_since is None else Episode(active_since, active_since, None, None, active_since)
-    known = active_since is not None  # what is told once is not taken back because values are missing
-    for mark in marks:
-        if mark.at > now:
-            break
-        if current is not None and not known:
-            known = _fulfilled(current, timing, mark.at)
-            if not known and mark.at > current.last_at + timing.stale_after:
-                current = None
-        if mark.level is Level.CLEAR:
-            found += _closed(current, mark, known)
-            current, known = None, False
-        elif current is not None:
-            current = replace(current, last=mark.value, last_at=mark.at, first=_first(current, mark))
-        elif mark.level is Level.BAD:
-            current = Episode(mark.at, mark.at + timing.dwell, mark.value, mark.value, mark.at)
+    track = _Track(timing)
+    if active_since is not None:
+        track.begin(Episode(active_since, active_since + timing.dwell, None, None, active_since), known=True)
+    closed = [track.feed(mark) for mark in takewhile(lambda mark: mark.at <= now, marks)]
+    found = [episode for episode in closed if episode is not None]
+    current = track.current
     if current is None:
         return found, None
-    if known or _fulfilled(current, timing, now):
+    if track.known or _fulfilled(current, timing, now):
         return [*found, current], None
     due = current.due_at if now < current.due_at <= current.last_at + timing.stale_after else None
     return found, due
 
 
+class _Track:
+    """The episode that goes on, and whether it is known to have lasted long enough."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self.current: Episode | None = None
+        self.known = False
+
+    def begin(self, episode: Episode | None, *, known: bool = False) -> None:
+        """Another episode, or none."""
+        self.current, self.known = episode, known
+
+    def feed(self, mark: Mark) -> Episode | None:
+        """Take the next mark in; returns the episode that it ends."""
+        self._believe(mark.at)
+        ended = None
+        if mark.level is Level.CLEAR:
+            if self.current is not None and self.known:
+                ended = replace(self.current, ended_at=mark.at)
+            self.begin(None)
+        elif self.current is not None:
+            first = mark.value if self.current.first is None else self.current.first
+            self.current = replace(self.current, last=mark.value, last_at=mark.at, first=first)
+        elif mark.level is Level.BAD:
+            self.begin(Episode(mark.at, mark.at + self._timing.dwell, mark.value, mark.value, mark.at))
+        return ended
+
+    def _believe(self, until: datetime) -> None:
+        """What is known once is not taken back because values are missing; what is not known by then is dropped."""
+        if self.current is None or self.known:
+            return
+        self.known = _fulfilled(self.current, self._timing, until)
+        if not self.known and until > self.current.last_at + self._timing.stale_after:
+            self.begin(None)
+
+
 def _fulfilled(episode: Episode, timing: Timing, until: datetime) -> bool:
     return episode.due_at <= min(until, episode.last_at + timing.stale_after)
-
-
-def _first(episode: Episode, mark: Mark) -> float:
-    return mark.value if episode.first is None else episode.first
-
-
-def _closed(episode: Episode | None, mark: Mark, known: bool) -> Iterator[Episode]:
-    if episode is not None and known:
-        yield replace(episode, ended_at=mark.at)

@@ -96,8 +96,9 @@ LEFT JOIN LATERAL (
     SELECT a.id, a.district
     FROM device AS d
     JOIN asset_device AS l ON l.device_id = d.id AND f.since >= l.valid_from AND f.since < l.valid_to
+        AND (l.channel IS NULL OR l.channel::text = coalesce(nullif(split_part(f.subject, '/', 2), ''), '0'))
     JOIN asset AS a ON a.id = l.asset_id
-    WHERE f.subject_kind = 'device' AND d.dev_eui = f.subject
+    WHERE f.subject_kind = 'device' AND d.dev_eui = split_part(f.subject, '/', 1)
     LIMIT 1
 ) AS b ON true
 ON CONFLICT DO NOTHING

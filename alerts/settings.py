@@ -1,0 +1,105 @@
+"""Settings of alerts: rules, calendar, shifts, channels, and how the engine works."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from alerts.calendar import Calendar, CalendarSettings, Hours
+from alerts.durations import Duration
+from alerts.model import Severity
+from alerts.notify import Channel
+from alerts.policy import AGE_LIMIT, RENOTIFY, Policy
+from alerts.rules import Rule
+from alerts.rules.battery_low import BatteryLowSettings
+from alerts.rules.device_silent import DeviceSilentSettings
+from alerts.rules.gateway_silent import GatewaySilentSettings
+from alerts.rules.registry import make, order
+from alerts.rules.reject_rate import RejectRateSettings
+from alerts.rules.threshold import ThresholdSettings
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+
+AnyRule = Annotated[
+    GatewaySilentSettings | DeviceSilentSettings | BatteryLowSettings | ThresholdSettings | RejectRateSettings,
+    Field(discriminator="kind"),
+]
+"""Every kind of `alerts.rules.registry.KINDS`; a test compares the two."""
+
+
+class ChannelSettings(BaseModel):
+    """Who is told by one channel, and when; how it sends is added by its kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = Field(default=True, description="false: nothing is written for it")
+    min_severity: Severity = Field(default=Severity.INFO, description="the least severity that it tells of")
+    rules: tuple[str, ...] = Field(default=(), description="names of the rules that it tells of; default: all")
+    shift: str = Field(default="", description="name of the shift in which it sends; else a digest at its begin")
+    escalation: bool = Field(default=False, description="true: only alerts that nobody acknowledged in time")
+
+
+class AlertSettings(BaseModel):
+    """What is watched, and who is told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="false: no rule is evaluated")
+    rules: dict[Annotated[str, Field(pattern=NAME)], AnyRule] = Field(
+        default_factory=dict, description="the rules, by a name of your choice that alerts carry for ever"
+    )
+    calendar: CalendarSettings = Field(default_factory=CalendarSettings, description="time zone and public holidays")
+    shifts: dict[Annotated[str, Field(pattern=NAME)], tuple[Hours, ...]] = Field(
+        default_factory=dict, description="working hours by name, which channels refer to"
+    )
+    channels: dict[Annotated[str, Field(pattern=NAME)], ChannelSettings] = Field(
+        default_factory=dict, description="who is told, by name"
+    )
+    age_limit: Duration = Field(
+        default=AGE_LIMIT, description="nobody is told of what was due longer ago than this (backfill, replay)"
+    )
+    renotify: Duration = Field(
+        default=RENOTIFY, description="an alert that comes back is told again after this time at the earliest"
+    )
+    learn_every: Duration = Field(
+        default=timedelta(hours=1), ge=timedelta(minutes=1), description="how often devices' intervals are learned"
+    )
+    learn_from: Duration = Field(
+        default=timedelta(days=3), ge=timedelta(hours=1), description="how much history intervals are learned from"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        problems = list(self._unknown_names())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def make_rules(self) -> list[Rule]:
+        """The rules that are enabled, made anew."""
+        if not self.enabled:
+            return []
+        ordered = sorted(self.rules.items(), key=lambda item: order(item[1].kind))
+        return [make(name, rule) for name, rule in ordered if rule.enabled]
+
+    def policy(self) -> Policy:
+        """Who is told what."""
+        channels = tuple(self._channel(name, one) for name, one in self.channels.items() if one.enabled)
+        return Policy(channels, Calendar(self.calendar), self.age_limit, self.renotify)
+
+    def _channel(self, name: str, settings: ChannelSettings) -> Channel:
+        shift = self.shifts[settings.shift] if settings.shift else ()
+        return Channel(name, settings.min_severity, frozenset(settings.rules), shift, settings.escalation)
+
+    def _unknown_names(self) -> Iterator[str]:
+        for name, channel in self.channels.items():
+            if channel.shift and channel.shift not in self.shifts:
+                yield f"channels.{name}.shift: expected {_one_of(self.shifts, 'shifts')}"
+            for rule in channel.rules:
+                if rule not in self.rules:
+                    yield f"channels.{name}.rules: {rule} is none of {_one_of(self.rules, 'rules')}"
+
+
+def _one_of(names: Mapping[str, object], section: str) -> str:
+    return ", ".join(names) or f"a name of alerts.{section}, which has none"
