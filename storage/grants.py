@@ -76,6 +76,13 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "SELECT", ("portal_token",)),
     Grant(Role.PORTAL, "UPDATE (last_used_at)", ("portal_token",)),
     Grant(Role.PORTAL, "SELECT, INSERT", ("audit_log",)),
+    # people act on cases: a case's way and its end are theirs, what a rule said of it is not; its log only grows
+    Grant(Role.PORTAL, "SELECT", ("alert", "silence")),
+    Grant(Role.PORTAL, "UPDATE (state, outcome, assignee, closed_at, updated_at)", ("alert",)),
+    Grant(Role.PORTAL, "SELECT, INSERT", ("alert_event",)),
+    Grant(Role.PORTAL, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
+    Grant(Role.PORTAL, "SELECT, INSERT, DELETE", ("portal_action",)),
+    Grant(Role.PORTAL, "SELECT, INSERT, UPDATE, DELETE", ("push_subscription",)),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _CHARGING),  # operators push to the portal
     Grant(Role.PORTAL, "SELECT, INSERT", ("evse_status",)),
     # the heating utility: its customers' meters
