@@ -133,6 +133,9 @@ class _Worker:
         except (asyncio.IncompleteReadError, TimeoutError):
             await worker.end()
             greeting(b"", process.returncode)
+        except BaseException:  # nobody would know of it after a cancellation
+            await worker.end()
+            raise
         return worker
 
     async def ask(self, request: bytes) -> bytes:

@@ -91,6 +91,9 @@ class _Process:
         except (EOFError, TimeoutError):
             self.end()
             greeting(b"", self._process.returncode)
+        except BaseException:  # nobody would know of it after Ctrl-C
+            self.end()
+            raise
 
     def ask(self, request: bytes) -> bytes:
         """The answer to one request.

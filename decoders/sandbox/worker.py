@@ -279,7 +279,12 @@ class Worker:
 
 
 def give_up_rights() -> None:
-    """What this process will never need: files, other processes, most of the memory, root."""
+    """What this process will never need: files, other processes, most of the memory, root.
+
+    It ends when its input does. Signals that end the service are not for it: the service drains, and still needs it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LENGTH.size, LENGTH.size))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,35 @@ async def test_a_worker_that_was_killed_from_outside_is_replaced(pool):
     await pool.run([call(SUM, 1)])
     os.kill(pid(pool), 9)
     assert (await pool.run([call(SUM, 2)]))[0].data == {"sum": 2}
+
+
+async def test_signals_that_end_the_service_are_not_for_its_worker(pool):
+    await pool.run([call(SUM, 1)])
+    before = pid(pool)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(before, number)
+    assert (await pool.run([call(SUM, 2)]))[0].data == {"sum": 2}
+    assert pid(pool) == before
+
+
+async def test_a_worker_whose_start_is_cancelled_does_not_stay(monkeypatch):
+    started = []
+    create = asyncio.create_subprocess_exec
+
+    async def remembered(*command, **options):
+        started.append(await create(*command, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", remembered)
+    pool = CodecPool()
+    task = asyncio.ensure_future(pool.run([call(SUM, 1)]))
+    async with asyncio.timeout(10):
+        while not started:
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert started[0].returncode is not None
 
 
 async def test_closing_ends_the_worker_and_a_later_batch_starts_another(pool):
