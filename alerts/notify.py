@@ -46,6 +46,7 @@ class Channel:
         rules: names of the rules; empty: all.
         shift: when messages are sent; outside they are held. Empty: always.
         escalation: gets only alerts that nobody acknowledged in time.
+        grouped: at most one message of a group in `STORM_WINDOW`; false: each message for itself, for machines.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Channel:
     rules: frozenset[str] = frozenset()
     shift: tuple[Hours, ...] = ()
     escalation: bool = False
+    grouped: bool = True
 
     def wants(self, rule: str, severity: Severity, *, escalation: bool) -> bool:
         """True when this channel is to be told."""
@@ -80,6 +82,7 @@ class Message:
     body: Mapping[str, Json]
     due_at: datetime
     state: OutboxState = OutboxState.PENDING
+    grouped: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ def key(number: str, position: int, channel: str) -> str:
 
 
 def timed(message: Message, channel: Channel, calendar: Calendar) -> Message:
-    """The message, held until the next shift when the channel has none at its time."""
+    """The message as the channel wants it, held until the next shift when it has none at its time."""
+    message = replace(message, grouped=channel.grouped)
     if not channel.shift or calendar.covers(channel.shift, message.due_at):
         return message
     return replace(message, state=OutboxState.HELD, due_at=next_shift(channel.shift, calendar, message.due_at))
@@ -135,9 +139,9 @@ async def enqueue(connection: Connection, messages: Sequence[Message], now: date
 def arrange(messages: Sequence[Message], slots: Mapping[tuple[str, str], Slot]) -> Arranged:
     """At most one message of a group and channel in each storm window. Pure."""
     result = Arranged()
-    now_or_later = [one for one in messages if one.state is OutboxState.PENDING]
-    result.rows += [one for one in messages if one.state is not OutboxState.PENDING]
-    for (channel, group, due_at), several in groupby(sorted(now_or_later, key=_storm_key), key=_storm_key):
+    together = [one for one in messages if one.state is OutboxState.PENDING and one.grouped]
+    result.rows += [one for one in messages if one.state is not OutboxState.PENDING or not one.grouped]
+    for (channel, group, due_at), several in groupby(sorted(together, key=_storm_key), key=_storm_key):
         _arrange_group(result, list(several), slots.get((channel, group)), due_at)
     return result
 

@@ -7,9 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.calendar import Calendar, CalendarSettings, Hours
+from alerts.channels.settings import SHIFTS, ChannelName, ChannelSettings
 from alerts.durations import Duration
-from alerts.model import Severity
-from alerts.notify import Channel
 from alerts.policy import AGE_LIMIT, RENOTIFY, Policy
 from alerts.rules import Rule
 from alerts.rules.battery_low import BatteryLowSettings
@@ -28,18 +27,6 @@ AnyRule = Annotated[
 """Every kind of `alerts.rules.registry.KINDS`; a test compares the two."""
 
 
-class ChannelSettings(BaseModel):
-    """Who is told by one channel, and when; how it sends is added by its kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    enabled: bool = Field(default=True, description="false: nothing is written for it")
-    min_severity: Severity = Field(default=Severity.INFO, description="the least severity that it tells of")
-    rules: tuple[str, ...] = Field(default=(), description="names of the rules that it tells of; default: all")
-    shift: str = Field(default="", description="name of the shift in which it sends; else a digest at its begin")
-    escalation: bool = Field(default=False, description="true: only alerts that nobody acknowledged in time")
-
-
 class AlertSettings(BaseModel):
     """What is watched, and who is told."""
 
@@ -53,9 +40,7 @@ class AlertSettings(BaseModel):
     shifts: dict[Annotated[str, Field(pattern=NAME)], tuple[Hours, ...]] = Field(
         default_factory=dict, description="working hours by name, which channels refer to"
     )
-    channels: dict[Annotated[str, Field(pattern=NAME)], ChannelSettings] = Field(
-        default_factory=dict, description="who is told, by name"
-    )
+    channels: dict[ChannelName, ChannelSettings] = Field(default_factory=dict, description="who is told, by name")
     age_limit: Duration = Field(
         default=AGE_LIMIT, description="nobody is told of what was due longer ago than this (backfill, replay)"
     )
@@ -85,17 +70,17 @@ class AlertSettings(BaseModel):
 
     def policy(self) -> Policy:
         """Who is told what."""
-        channels = tuple(self._channel(name, one) for name, one in self.channels.items() if one.enabled)
+        shifts = self._all_shifts()
+        channels = tuple(one.channel(name, shifts) for name, one in self.channels.items() if one.enabled)
         return Policy(channels, Calendar(self.calendar), self.age_limit, self.renotify)
 
-    def _channel(self, name: str, settings: ChannelSettings) -> Channel:
-        shift = self.shifts[settings.shift] if settings.shift else ()
-        return Channel(name, settings.min_severity, frozenset(settings.rules), shift, settings.escalation)
+    def _all_shifts(self) -> Mapping[str, tuple[Hours, ...]]:
+        return {**SHIFTS, **self.shifts}
 
     def _unknown_names(self) -> Iterator[str]:
         for name, channel in self.channels.items():
-            if channel.shift and channel.shift not in self.shifts:
-                yield f"channels.{name}.shift: expected {_one_of(self.shifts, 'shifts')}"
+            if channel.shift not in self._all_shifts():
+                yield f"channels.{name}.shift: expected {_one_of(self._all_shifts(), 'shifts')}"
             for rule in channel.rules:
                 if rule not in self.rules:
                     yield f"channels.{name}.rules: {rule} is none of {_one_of(self.rules, 'rules')}"
