@@ -76,9 +76,17 @@ class Redecoded:
 
 
 async def redecode(
-    settings: Settings, selection: Selection, *, dry_run: bool, effort: Effort | None = None, told: Told | None = None
+    settings: Settings,
+    selection: Selection | None,
+    *,
+    dry_run: bool,
+    effort: Effort | None = None,
+    told: Told | None = None,
 ) -> Redecoded:
-    """Decode the uplinks of `selection` again; a run that was interrupted is continued.
+    """Decode the uplinks of `selection` again; an interrupted run of the same selection is continued.
+
+    Args:
+        selection: None continues the run that was interrupted, whatever it selected.
 
     Raises:
         RegistryError, MappingError: the decoders or the mapping cannot be used.
@@ -87,11 +95,13 @@ async def redecode(
     """
     effort = effort or Effort()
     known = registry(settings)
-    if selection.decoder is not None and selection.decoder not in known.entries:
-        names = ", ".join(sorted(known.entries))
-        raise RunRefused(Refusal.UNKNOWN_DECODER, name=selection.decoder, known=names)
     mapping = DeviceMapping(settings.mapping, known)
     async with _working(settings) as connection:
+        if selection is None:
+            selection = await _interrupted(connection)
+        if selection.decoder is not None and selection.decoder not in known.entries:
+            names = ", ".join(sorted(known.entries))
+            raise RunRefused(Refusal.UNKNOWN_DECODER, name=selection.decoder, known=names)
         if selection.device is not None and not await find_devices(connection, selection.device):
             raise RunRefused(Refusal.UNKNOWN_DEVICE, device=selection.device)
         chosen = await find_targets(connection, selection, mapping)
@@ -172,11 +182,19 @@ async def _run(
     return Redecoded(await find_run(connection, run.id), tally, continued=begun is not None)
 
 
+async def _interrupted(connection: Connection) -> Selection:
+    begun = await unfinished_run(connection)
+    if begun is None:
+        raise RunRefused(Refusal.NONE_UNFINISHED)
+    return begun.selection
+
+
 def _continuable(begun: Run, selection: Selection, keys: Sequence[DecoderKey]) -> Run:
     """The unfinished run, if it is the one that is asked for and nothing about it changed."""
     wanted = begun.selection
-    same = (wanted.since, wanted.decoder, wanted.device) == (selection.since, selection.decoder, selection.device)
-    if begun.state is not RunState.RUNNING or not same:
+    if begun.state is RunState.UNDOING:
+        raise RunRefused(Refusal.UNDOING, run=begun.id)
+    if (wanted.since, wanted.decoder, wanted.device) != (selection.since, selection.decoder, selection.device):
         raise RunRefused(Refusal.UNFINISHED, run=begun.id)
     if begun.decoders != described(keys):
         raise RunRefused(Refusal.CHANGED, run=begun.id)

@@ -99,16 +99,28 @@ def sentence(refusal: RunRefused) -> str:
             return text("No device {device} is known.", **details)
         case Refusal.AT_WORK:
             return text("Another re-decoding is at work.")
-        case Refusal.UNFINISHED:
-            return text("Re-decoding {run} is unfinished: repeat its command, or undo it with --undo {run}.", **details)
-        case Refusal.CHANGED:
-            return text("Decoders or mapping changed since re-decoding {run} began: undo it, begin again.", **details)
-        case Refusal.UNDONE:
-            return text("Re-decoding {run} is undone already.", **details)
-        case Refusal.LATER_RUN:
-            return text("Re-decoding {later} came after {run}: undo that one first.", **details)
-        case Refusal.EXPIRED:
-            return text("What re-decoding {run} replaced is not kept any more.", **details)
+        case Refusal.UNDOING | Refusal.UNDONE | Refusal.LATER_RUN | Refusal.EXPIRED:
+            return _about_undo(refusal.reason, details)
+        case _:
+            return _about_continuing(refusal.reason, details)
+
+
+def _about_undo(reason: Refusal, details: Mapping[str, object]) -> str:
+    if reason is Refusal.UNDOING:
+        return text("The undo of re-decoding {run} is unfinished: repeat --undo {run}.", **details)
+    if reason is Refusal.UNDONE:
+        return text("Re-decoding {run} is undone already.", **details)
+    if reason is Refusal.LATER_RUN:
+        return text("Re-decoding {later} came after {run}: undo that one first.", **details)
+    return text("What re-decoding {run} replaced is not kept any more.", **details)
+
+
+def _about_continuing(reason: Refusal, details: Mapping[str, object]) -> str:
+    if reason is Refusal.NONE_UNFINISHED:
+        return text("No re-decoding is unfinished.")
+    if reason is Refusal.CHANGED:
+        return text("Decoders or mapping changed since re-decoding {run} began: undo it, begin again.", **details)
+    return text("Re-decoding {run} is unfinished: continue it with --resume, or undo it with --undo {run}.", **details)
 
 
 def _print_refusals(tally: Tally) -> None:

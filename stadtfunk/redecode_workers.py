@@ -127,7 +127,7 @@ def _receive(pipe: Pipe) -> object:
     try:
         return pipe.recv()
     except EOFError:
-        return RuntimeError("a worker of the re-decoding died; repeat the command to continue")
+        return RuntimeError("a worker of the re-decoding died: continue with `stadtfunk redecode --resume`")
 
 
 def worker(plan: Plan, part: Part, pipe: Pipe) -> None:

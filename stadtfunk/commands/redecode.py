@@ -24,6 +24,7 @@ EPILOG = examples(
     "stadtfunk redecode --decoder dragino_lse01 --since 30d --dry-run",
     "stadtfunk redecode --decoder dragino_lse01 --since 2026-10-01",
     "stadtfunk redecode --since 2026-10-01 --until 2026-11-01T12:00 --device a84041000181bcd5",
+    "stadtfunk redecode --resume",
     "stadtfunk redecode --list",
     "stadtfunk redecode --undo 7",
 )
@@ -45,6 +46,7 @@ def redecode(
         str | None, typer.Option(metavar="TIME", help="End, written the same way; default: now.", show_default=False)
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="DEVEUI", help="Only this device.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that was interrupted.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; nothing is written.")] = False,
     undo: Annotated[int | None, typer.Option(metavar="RUN", help="Make everything as it was before this run.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the runs, the newest first.")] = False,
@@ -58,11 +60,11 @@ def redecode(
 ) -> None:
     """Decode stored uplinks again with the decoders of now, and write what changes.
 
-    Runs beside the service. A run that was interrupted goes on when its command is repeated; what it replaced is kept
-    for an undo. Exit code 1 when it is refused.
+    Runs beside the service. A run that was interrupted goes on with --resume; what a run replaced is kept for an undo.
+    Exit code 1 when it is refused.
     """
-    if sum((since is not None, undo is not None, listed)) != 1:
-        raise typer.BadParameter(text("one of --since, --undo and --list"), param_hint="--since")
+    if sum((since is not None, resume, undo is not None, listed)) != 1:
+        raise typer.BadParameter(text("one of --since, --resume, --undo and --list"), param_hint="--since")
     with reported(), _refused():
         settings = load(config)
         if listed:
@@ -70,8 +72,7 @@ def redecode(
         elif undo is not None:
             _undo(settings, undo, as_json=as_json)
         else:
-            assert since is not None
-            selection = _selection(since, until, decoder, device)
+            selection = None if since is None else _selection(since, until, decoder, device)
             _redecode(settings, selection, _effort(workers, chunk), dry_run=dry_run, as_json=as_json)
 
 
@@ -131,13 +132,20 @@ def _effort(workers: int | None, chunk: int) -> "Effort":
     return Effort(chunk=chunk) if workers is None else Effort(workers, chunk)
 
 
-def _redecode(settings: "Settings", selection: "Selection", effort: "Effort", *, dry_run: bool, as_json: bool) -> None:
+def _redecode(
+    settings: "Settings", selection: "Selection | None", effort: "Effort", *, dry_run: bool, as_json: bool
+) -> None:
     from stadtfunk.database import running
     from stadtfunk.redecode import redecode as decode_again
     from stadtfunk.redecode_report import as_object, show
 
-    with running(settings.database), _bar() as told:
-        done = asyncio.run(decode_again(settings, selection, dry_run=dry_run, effort=effort, told=told))
+    try:
+        with running(settings.database), _bar() as told:
+            done = asyncio.run(decode_again(settings, selection, dry_run=dry_run, effort=effort, told=told))
+    except KeyboardInterrupt:
+        if not dry_run:
+            say(text("Interrupted: what is done is kept. Continue with `stadtfunk redecode --resume`."))
+        raise
     if as_json:
         _print_json(as_object(done, dry_run=dry_run))
     else:

@@ -37,8 +37,11 @@ def command(city: City, folder: Path, *arguments: str, fault: str = "", workers:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("point", ["redecode_after_commit:2", "redecode_before_commit:2"])
-def test_killed_and_continued(city: City, tmp_path: Path, point: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "how"),
+    [("redecode_after_commit:2", ("--since", SINCE)), ("redecode_before_commit:2", ("--resume",))],
+)
+def test_killed_and_continued(city: City, tmp_path: Path, point: str, how: tuple[str, ...]) -> None:
     city.ingest([*(log(n, (0, 20.0 + n), (20, 20.0 + n - 1)) for n in range(25)), *(soil(n) for n in range(25, 45))])
     before = city.contents()
     city.decoders(VERSION=2, FORGETS=True, OFFSET=1)
@@ -51,7 +54,7 @@ def test_killed_and_continued(city: City, tmp_path: Path, point: str) -> None:
 
     other = command(city, tmp_path, "--since", "2026-01-01")
     assert (other.returncode, "unfinished" in other.stderr) == (1, True)
-    again = command(city, tmp_path, "--since", SINCE, "--json")
+    again = command(city, tmp_path, *how, "--json")
     assert again.returncode == 0, again.stderr
     result = json.loads(again.stdout)
     assert result["continued"] is True
@@ -76,10 +79,13 @@ def test_an_undo_that_is_killed_is_continued(city: City, tmp_path: Path) -> None
     undo = ("--undo", str(done.run.id))
     assert command(city, tmp_path, *undo, fault="redecode_undo:1").returncode == KILLED
     assert city.store.execute("SELECT state FROM redecode_run") == [{"state": "undoing"}]
-    assert command(city, tmp_path, "--since", SINCE).returncode == 1
+    for more in (("--since", SINCE), ("--resume",)):
+        assert "--undo" in command(city, tmp_path, *more).stderr
     assert command(city, tmp_path, *undo).returncode == 0
     assert city.contents() == before
     assert city.store.execute("SELECT state FROM redecode_run") == [{"state": RunState.UNDONE.value}]
+    nothing = command(city, tmp_path, "--resume")
+    assert (nothing.returncode, "No re-decoding is unfinished." in nothing.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("migrated", ["postgresql"], indirect=True)
@@ -93,7 +99,7 @@ def test_two_processes_share_the_devices(city: City, tmp_path: Path) -> None:
     assert json.loads(dry.stdout)["kinds"]["tree_moisture"]["change"] == 84
     killed = command(city, tmp_path, "--since", SINCE, workers=2, fault="redecode_after_commit:2")
     assert killed.returncode != 0
-    assert "repeat the command" in killed.stderr
+    assert "--resume" in killed.stderr
     done = command(city, tmp_path, "--since", SINCE, workers=2)
     assert done.returncode == 0, done.stderr
     assert set(city.values("soil_temperature")) == {13.5}

@@ -95,6 +95,7 @@ def test_every_refusal_has_a_sentence_of_its_own() -> None:
     [
         [],
         ["--since", "30d", "--list"],
+        ["--since", "30d", "--resume"],
         ["--since", "30d", "--undo", "7"],
         ["--since", "nonsense"],
         ["--since", "2026-06-02", "--until", "2026-06-01"],
