@@ -50,5 +50,3 @@ def build_services(
 def public_url(settings: PortalSettings, port: int) -> str:
     """How people reach the portal: as configured, else on this machine."""
     return settings.public_url or f"http://127.0.0.1:{port}"
-
-

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from portal.settings import HttpSettings
+from portal.site_settings import PortalSettings
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ GRACE_SECONDS = 1
 MAX_CONNECTIONS = 200
 
 
-def bind(settings: HttpSettings) -> socket.socket:
+def bind(settings: HttpSettings | PortalSettings) -> socket.socket:
     """The listening socket, so that a taken port is an error before anything else starts.
 
     Raises:

@@ -5,7 +5,7 @@ operator's network. Each part is a module with `router(services) -> APIRouter`; 
 `PAGES`, what runs beside the server its `run(services)`.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -52,7 +52,7 @@ def create_site(services: PortalServices, *, parts: Sequence[str] = PARTS) -> Fa
     return site
 
 
-def background(services: PortalServices, *, parts: Sequence[str] = PARTS) -> list[Awaitable[None]]:
+def background(services: PortalServices, *, parts: Sequence[str] = PARTS) -> list[Coroutine[object, object, None]]:
     """What the parts run beside the server, until cancelled."""
     return [part.run(services) for part in _present(parts) if hasattr(part, "run")]
 

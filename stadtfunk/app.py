@@ -34,10 +34,14 @@ from ingest.shadow import Shadow
 from portal.app import create_app
 from portal.health import Unavailable
 from portal.server import bind, serve
+from stadtfunk.database import running
 from stadtfunk.decoding import log_left_out, registry
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
+from stadtfunk.part import Part
+from stadtfunk.part_service import PartService
+from stadtfunk.portal_part import PortalPart
 from stadtfunk.readiness import Readiness
 from stadtfunk.upkeep import Upkeep
 from stadtfunk.watching import Renewal
@@ -59,15 +63,19 @@ GC_THRESHOLDS = (500_000, 20, 100)
 a hundred times. Measured on the drain benchmark: a sixth of the service's CPU."""
 
 
-def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> ExitCode:
+def run(settings: Settings, *, reread: Callable[[], Settings] | None = None, only: Part | None = None) -> ExitCode:
     """Run the service until SIGTERM or Ctrl-C.
 
     Args:
         reread: gives the settings anew, on SIGHUP and when their file has changed.
+        only: the one part to run; None: everything that is enabled.
 
     Raises:
         RegistryError, MappingError, EmbeddedError, MigrationRefused, OSError: at start, nothing connected yet.
+        PortalNotInstalled: the portal is enabled without its packages.
     """
+    if only is Part.PORTAL:
+        return run_portal(settings)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with ExitStack() as resources:
@@ -85,7 +93,17 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> 
 
             resources.enter_context(EmbeddedPostgres(settings.database.data_dir))
             asyncio.run(migrate(settings.database))
-        return asyncio.run(Service(settings, spool, reread=reread).run())
+        return asyncio.run(Service(settings, spool, reread=reread, only=only).run())
+
+
+def run_portal(settings: Settings) -> ExitCode:
+    """Run the pages for people alone, until SIGTERM or Ctrl-C. Raises like `run`."""
+    with running(settings.database):
+        return asyncio.run(_portal(settings))
+
+
+async def _portal(settings: Settings) -> ExitCode:
+    return await PartService(settings, PortalPart(settings), role=Role.PORTAL, registry=CollectorRegistry()).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +157,17 @@ class Service:
     Args:
         spool: open and locked; the caller closes it.
         reread: gives the settings anew, on SIGHUP and when their file has changed.
+        only: `Part.INGEST` leaves the portal out even where it is enabled.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, reread: Callable[[], Settings] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        *,
+        reread: Callable[[], Settings] | None = None,
+        only: Part | None = None,
+    ) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
         self._metrics = Metrics(CollectorRegistry(), version=version("stadtfunk"))
@@ -173,6 +199,7 @@ class Service:
             differences=self._shadow.differences,
         )
         self._listener = bind(settings.http)
+        self._portal = PortalPart(settings) if settings.portal.enabled and only is None else None
 
     @property
     def totals(self) -> WriteResult:
@@ -197,6 +224,8 @@ class Service:
             code = ExitCode.UNAVAILABLE
         finally:
             self._listener.close()
+            if self._portal is not None:
+                self._portal.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WITHIN):
                     await self._pipeline.close()
@@ -225,6 +254,7 @@ class Service:
     def _background(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the sources and is cancelled at the end."""
         return [
+            *(() if self._portal is None else (self._portal.run(),)),
             self._pipeline.drain(),
             self._pipeline.heal(),
             self._instance.watch(),

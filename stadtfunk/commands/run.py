@@ -1,7 +1,6 @@
 """`stadtfunk run`: the service."""
 
 import logging
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from stadtfunk.commands.options import ConfigOption, config_file, examples, load
 from stadtfunk.commands.outcome import reported, say
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
+from stadtfunk.part import Part
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -20,35 +20,37 @@ logger = logging.getLogger(__name__)
 EPILOG = examples(
     "stadtfunk run",
     "stadtfunk run -c /etc/stadtfunk/stadtfunk.yaml --only ingest",
+    "stadtfunk run -c /etc/stadtfunk/stadtfunk.yaml --only portal",
     "kill -HUP $(pidof -x stadtfunk)   # take over changed decoders and mapping",
 )
 
 
-class Part(StrEnum):
-    """What a process may be limited to; as yet ingest is everything."""
-
-    INGEST = "ingest"
-
-
 def run(
     config: ConfigOption = None,
-    only: Annotated[Part | None, typer.Option(help="Run only this part; default: everything.")] = None,  # noqa: ARG001
+    only: Annotated[Part | None, typer.Option(help="Run only this part; default: everything.")] = None,
 ) -> None:
-    """Receive, decode and store until SIGTERM or Ctrl-C; SIGHUP reloads decoders and mapping.
+    """Receive, decode and store, and show the portal where it is enabled, until SIGTERM or Ctrl-C.
+
+    SIGHUP reloads decoders and mapping.
 
     Exit code 3: another Stadtfunk uses the same client id or spool.
     """
     with reported():
         from config.load import load_settings
         from stadtfunk import app
+        from stadtfunk.portal_part import PortalNotInstalled
 
         settings = load(config, service=True)
-        check_mapping(settings)
-        check_sources(settings)
+        if only is not Part.PORTAL:
+            check_mapping(settings)
+            check_sources(settings)
         for warning in settings.warnings:
             logger.warning("configuration_warning detail=%r", warning)
         try:
-            code = app.run(settings, reread=lambda: load_settings(config_file(config)))
+            code = app.run(settings, reread=lambda: load_settings(config_file(config)), only=only)
+        except PortalNotInstalled as error:
+            say(text("The portal needs more packages ({error} is missing): install `stadtfunk[portal]`.", error=error))
+            code = ExitCode.FAILURE
         except OSError as error:
             say(text("Stadtfunk cannot start: {error}", error=error))
             code = ExitCode.FAILURE
