@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import holidays
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.spans import Span, common, joined
 
@@ -27,14 +27,25 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _clock(value: object) -> object:
+    """YAML 1.1 reads an unquoted 22:00 as the number 1320; this gives the time back."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MINUTES_PER_DAY:
+        return time(value // 60 % 24, value % 60)
+    return MIDNIGHT if value == "24:00" else value
+
+
+_MINUTES_PER_DAY = 24 * 60
+Clock = Annotated[time, BeforeValidator(_clock)]
+
+
 class Hours(BaseModel):
     """Hours of some weekdays. `end` at or before `start` is on the next day; both midnight is the whole day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     weekdays: frozenset[Weekday] = Field(default=frozenset(WEEK), description="mon, tue, wed, thu, fri, sat, sun")
-    start: time = Field(default=MIDNIGHT, alias="from", description="local time of the begin")
-    end: time = Field(default=MIDNIGHT, alias="to", description="local time of the end; at or before `from`: next day")
+    start: Clock = Field(default=MIDNIGHT, alias="from", description="local time of the begin")
+    end: Clock = Field(default=MIDNIGHT, alias="to", description="local time of the end; at or before `from`: next day")
     holidays: Literal["as_weekday", "never", "always", "only"] = Field(
         default="as_weekday", description="on public holidays: like the weekday, never, always, or only on them"
     )

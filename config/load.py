@@ -111,7 +111,7 @@ class _Paths:
 
 def _problem(detail: ErrorDetails, document: Document, place: Place) -> Problem:
     """One error of pydantic in our words, at the line that caused it."""
-    location = _known_part(detail["loc"], document)
+    location = _known_part(detail["loc"], document, place)
     origin = document.origin(location)
     if detail["type"] == "extra_forbidden":
         section = place.descend(location[:-1])
@@ -136,7 +136,7 @@ def _description(place: Place, location: Location) -> str:
     return "" if field is None else field.description or ""
 
 
-def _known_part(parts: tuple[int | str, ...], document: Document) -> Location:
+def _known_part(parts: tuple[int | str, ...], document: Document, place: Place) -> Location:
     """The location without the marks that pydantic adds for unions, keys and validators."""
     location: list[int | str] = []
     values: object = document.values
@@ -145,7 +145,7 @@ def _known_part(parts: tuple[int | str, ...], document: Document) -> Location:
             values = values[str(part)]
         elif isinstance(values, list) and isinstance(part, int) and part < len(values):
             values = values[part]
-        elif index + 1 < len(parts) or part == "[key]":
+        elif index + 1 < len(parts) or part == "[key]" or place.descend((*location, part)) is None:
             continue
         location.append(part)
     return tuple(location)

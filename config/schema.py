@@ -44,12 +44,17 @@ class Place:
     @property
     def model(self) -> type[BaseModel] | None:
         """The settings model that may stand here."""
-        return next((kind for kind in self.types if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        return next(iter(self.models), None)
+
+    @property
+    def models(self) -> tuple[type[BaseModel], ...]:
+        """All of them, where a key such as `kind` tells which."""
+        return tuple(kind for kind in self.types if isinstance(kind, type) and issubclass(kind, BaseModel))
 
     @property
     def known_keys(self) -> tuple[str, ...]:
-        """The keys of the model here; empty where any key or none is allowed."""
-        return () if self.model is None else tuple(self.model.model_fields)
+        """The keys of the models here; empty where any key or none is allowed."""
+        return tuple(dict.fromkeys(name for model in self.models for name in model.model_fields))
 
     @property
     def options(self) -> tuple[object, ...]:
@@ -103,12 +108,22 @@ def settings_rows(model: type[BaseModel], prefix: str = "") -> Iterator[SettingR
 
 def _rows_below(place: Place, key: str) -> Iterator[SettingRow]:
     if place.model is not None:
-        yield from settings_rows(place.model, f"{key}.")
+        yield from _rows_of_all(place.models, key)
         return
     for container, entry in (("list", 0), ("dict", "*")):
         below = place.child(entry) if (place.is_list if container == "list" else place.is_mapping) else None
-        if below is not None and below.model is not None:
-            yield from settings_rows(below.model, f"{key}[]." if container == "list" else f"{key}.<name>.")
+        if below is not None:
+            yield from _rows_of_all(below.models, f"{key}[]" if container == "list" else f"{key}.<name>")
+
+
+def _rows_of_all(models: Sequence[type[BaseModel]], key: str) -> Iterator[SettingRow]:
+    """The rows of several models, those that they share once."""
+    seen = set()
+    for model in models:
+        for row in settings_rows(model, f"{key}."):
+            if (row.key, row.field.description) not in seen:
+                seen.add((row.key, row.field.description))
+                yield row
 
 
 def _alternatives(annotation: object) -> tuple[object, ...]:
