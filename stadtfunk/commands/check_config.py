@@ -26,7 +26,7 @@ def check_config(
         left_out = check_mapping(settings)
     out = console()
     if show:
-        out.print(effective(settings), markup=False, end="")
+        out.print(effective(settings), markup=False, end="", soft_wrap=True)
     for warning in (*settings.warnings, *left_out):
         out.print(text("Warning: {warning}", warning=warning), markup=False, soft_wrap=True)
     if not settings.sources and not settings.http.webhooks:
@@ -78,4 +78,4 @@ def effective(settings: "Settings") -> str:
             return [hidden(item) for item in value]
         return redactor(value) if isinstance(value, str) else value
 
-    return yaml.safe_dump(hidden(settings.model_dump(mode="json")), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(hidden(settings.model_dump(mode="json")), sort_keys=False, allow_unicode=True, width=1000)
