@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MODULE = re.compile(r"\b(?:export|import)\b")
-_STRICT = re.compile(r"""(?:\s|//[^\n]*\n|/\*.*?\*/)*(['"])use strict\1""", re.DOTALL)
+_STRICT = re.compile(r"""(?:\s|//[^\n]*\n|/\*.*?\*/)*+(['"])use strict\1""", re.DOTALL)
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|//[^\n\u2028\u2029]*|/\*.*?\*/)
+    (?P<space>\s+|//[^\n\u2028\u2029]*|/\*.*?(?:\*/|\Z))
   | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
   | (?P<number>\.?\d(?:[eE][+-]|[\w.])*)
   | (?P<word>[#$\w\\]+)
@@ -26,36 +26,22 @@ _TOKEN = re.compile(
 )
 _REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
 _BEFORE_REGEX = frozenset(
-    (
-        "return",
-        "typeof",
-        "case",
-        "in",
-        "of",
-        "delete",
-        "void",
-        "throw",
-        "new",
-        "instanceof",
-        "do",
-        "else",
-        "yield",
-        "await",
-    )
+    ("return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "instanceof", "do", "else", "yield")
 )
 _TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*(?P<end>`|\$\{)", re.DOTALL)
 _BEFORE_OPERAND = frozenset((*".=,?:!~&|^+-*/%<>", "return", "typeof", "void", "new", "delete", "async", "default"))
 _THIS = re.compile(r"\bthis\s*\.")
-_FUNCTION = re.compile(r"function\s*\*?\s*([$\w]+)")
+_FUNCTION = re.compile(r"function\s*+\*?\s*+([$\w]+)")
 _FOLLOWS_KEYWORD = re.compile(r"\s*(?:[{*'\"]|[$\w]+)")
 _IMPORT = re.compile(
-    r"""import\s*(?:(?P<default>[$\w]+)\s*,?\s*)?(?:\*\s*as\s+(?P<space>[$\w]+)|\{(?P<names>[^}]*)\})?\s*(?:from\s*)?
+    r"""import\s*+(?:(?P<default>[$\w]+)\s*+,?\s*+)?
+        (?:\*\s*+as\s++(?P<space>[$\w]+)|\{(?P<names>[^}]*)\})?\s*+(?:from\s*+)?
         (?P<quote>['"])(?P<module>[^'"\n]+)(?P=quote)\s*;?""",
     re.VERBOSE,
 )
-_EXPORT_LIST = re.compile(r"export\s*\{(?P<names>[^}]*)\}(?P<rest>\s*from\b)?\s*;?")
+_EXPORT_LIST = re.compile(r"export\s*\{(?P<names>[^}]*)\}(?P<rest>\s*+from\b)?\s*+;?")
 _EXPORT_NAMED_DEFAULT = re.compile(
-    r"export\s+default\s+(?=(?:async\s+)?function\b\s*\*?\s*(?P<f>[$\w]+)|class\s+(?P<c>(?!extends\b)[$\w]+))"
+    r"export\s+default\s+(?=(?:async\s+)?function\b\s*+\*?\s*+(?P<f>[$\w]+)|class\s+(?P<c>(?!extends\b)[$\w]+))"
 )
 _EXPORT_DEFAULT = re.compile(r"export\s+default\b")
 _EXPORT_DECLARATION = re.compile(r"export\s+(?=(?:async\s+)?function\b|(?:const|let|var|class)\b)")
@@ -144,7 +130,7 @@ def _export(text: str, start: int, last: list[str]) -> tuple[str, int]:
 
 
 def _exported(names: str) -> Iterator[tuple[str, str]]:
-    for entry in re.sub(r"//[^\n]*|/\*.*?\*/", " ", names, flags=re.DOTALL).split(","):
+    for entry in re.sub(r"//[^\n]*|/\*.*?(?:\*/|\Z)", " ", names, flags=re.DOTALL).split(","):
         local, _, name = " ".join(entry.split()).partition(" as ")
         if local:
             yield local, name or local
@@ -165,15 +151,15 @@ def _at_top_level(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, int]
     """Where these words stand outside of all brackets, and are neither property, operand, string nor comment."""
     nesting: list[str] = []
     previous = ";"
-    position = 0
+    position = divisions = 0  # up to `divisions` a slash is one: that is cheaper than trying each
     while position < len(text):
         match = _TOKEN.match(text, position)
         assert match is not None
         start, position, kind, said = position, match.end(), match.lastgroup, match[0]
         if kind == "space":
             continue
-        if kind == "slash" and _may_be_regex(previous) and (regex := _REGEX.match(text, start)):
-            position, said = regex.end(), "0"
+        if kind == "slash" and start >= divisions and _may_be_regex(previous):
+            position, said, divisions = _regex(text, start)
         elif kind == "template" or (said, nesting[-1:]) == ("}", ["`"]):
             position, said = _template(text, position, nesting, goes_on=kind != "template")
         elif kind == "open":
@@ -183,6 +169,17 @@ def _at_top_level(text: str, words: tuple[str, ...]) -> Iterator[tuple[int, int]
         elif said in words and not nesting and previous not in _BEFORE_OPERAND:
             yield start, position
         previous = said
+
+
+def _regex(text: str, start: int) -> tuple[int, str, int]:
+    """Behind the regular expression that begins here, what it is like, and where the next may begin.
+
+    Without an end on its line it is none, and nothing else on that line is one.
+    """
+    if match := _REGEX.match(text, start):
+        return match.end(), "0", match.end()
+    line_end = text.find("\n", start)
+    return start + 1, "/", line_end if line_end >= 0 else len(text)
 
 
 def _may_be_regex(previous: str) -> bool:

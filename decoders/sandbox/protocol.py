@@ -23,7 +23,7 @@ BATCH: Final = 256
 """Calls of one request: what has to be asked again when a worker dies."""
 MOST_CODECS: Final = 256
 """Codecs that a worker keeps compiled."""
-MAX_SOURCE: Final = 1 << 20
+MAX_SOURCE: Final = 1 << 19
 """Characters of a codec: the engine cannot be interrupted while it compiles."""
 DEATHS_WITHOUT_A_CALL: Final = 3
 

@@ -1,5 +1,7 @@
 """ES modules as bodies of functions: what is rewritten, what is left alone, what is refused."""
 
+import contextlib
+
 import pytest
 
 from decoders.sandbox.modules import ModuleError, as_script
@@ -81,6 +83,29 @@ def test_functions_of_a_script_that_uses_this_are_global():
 )
 def test_other_modules_are_refused(source, says):
     with pytest.raises(ModuleError, match=says):
+        as_script(source)
+
+
+LONG = 200_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/**/" * LONG,
+        "export /*" * LONG,
+        "export default 1;" + "/*" * LONG,
+        "import" + " " * LONG + "!",
+        "export { " + "/*" * LONG + "}",
+        "this.f(); function" + " " * LONG + "!",
+        "this.f();" + "/[" * LONG,
+        "this.f();" + "`${" * LONG,
+        "export" + "\"'" * LONG,
+    ],
+    ids=range(9),
+)
+def test_no_text_keeps_it_busy_for_long(source):
+    with contextlib.suppress(ModuleError):
         as_script(source)
 
 
