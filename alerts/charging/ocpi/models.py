@@ -132,8 +132,8 @@ def read_time(value: object, name: str) -> datetime:
 
 
 def write_time(at: datetime) -> str:
-    """A time as OCPI writes it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A time as OCPI writes it, to the microsecond: a rounded one would be older than itself."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def identifier(value: object, name: str, *, longest: int = MAX_ID) -> str:
