@@ -12,15 +12,16 @@ from portal.auth import require, visit_of
 from portal.pages import Page, render
 from portal.services import PortalServices, Services
 from portal.site_settings import UserRole
+from portal.translation import _
 from portal.users import User
 
 AUDITORS: Final = frozenset({UserRole.OPERATOR})
-PAGES: Final = (Page("/audit", "Protokoll", "log", AUDITORS, order=900),)
+PAGES: Final = (Page("/audit", _("Protokoll"), "log", AUDITORS, order=900),)
 ROLE_TITLES: Final = {
-    UserRole.OFFICER: "Verkehrsbehörde",
-    UserRole.OPERATOR: "Betrieb",
-    UserRole.ENGINEER: "Technik",
-    UserRole.VIEWER: "Lesend",
+    UserRole.OFFICER: _("Verkehrsbehörde"),
+    UserRole.OPERATOR: _("Betrieb"),
+    UserRole.ENGINEER: _("Technik"),
+    UserRole.VIEWER: _("Lesend"),
 }
 ENTRIES: Final = 100
 

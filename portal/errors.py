@@ -15,16 +15,12 @@ from portal.csrf import SAFE_METHODS
 from portal.guards import security_headers
 from portal.pages import render, translator_of
 from portal.services import services_of
+from portal.translation import _
 from storage.failures import Retryable
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Exception], Coroutine[object, object, Response]]
-
-
-def _(sentence: str) -> str:
-    """Marks a sentence for the catalogue; it is translated where it is shown."""
-    return sentence
 
 
 _TITLES: Final = {
@@ -50,6 +46,13 @@ _SENTENCES: Final = {
         "Die Datenbank antwortet nicht. Gespeichert wurde nichts; bitte versuchen Sie es gleich noch einmal."
     ),
     "defect": _("Da ist etwas schiefgegangen. Der Fehler steht im Protokoll."),
+    "oidc_lost": _("Die Anmeldung hat zu lange gedauert oder wurde in einem anderen Fenster begonnen."),
+    "oidc_refused": _("Der Anmeldedienst hat die Anmeldung nicht bestätigt."),
+    "oidc_no_role": _("Ihr Konto hat keinen Zugang zu Stadtfunk. Bitte wenden Sie sich an den Betrieb."),
+    "oidc_away": _("Der Anmeldedienst antwortet gerade nicht. Bitte versuchen Sie es gleich noch einmal."),
+    "invalid": _("Bitte prüfen Sie Ihre Eingaben."),
+    "Method Not Allowed": _("So geht das hier nicht."),
+    "Content Too Large": _("Das ist mehr, als hier angenommen wird."),
     "Not Found": _("Diese Seite gibt es nicht oder nicht mehr."),
 }
 _RETRY_AFTER: Final = {"Retry-After": "5"}

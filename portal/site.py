@@ -27,6 +27,7 @@ PARTS: Final = (
     "portal.login",
     "portal.oidc",
     "portal.account",
+    "portal.texts",
 )
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Nothing that people send comes near; a charge point operator's location may."""

@@ -111,7 +111,9 @@ class MapSettings(_Settings):
         "/default/GLOBAL_WEBMERCATOR/{z}/{y}/{x}.png",
         description="URL of raster tiles with {z}, {x} and {y}; null: no background",
     )
-    attribution: str = Field(default="© GeoBasis-DE / BKG, CC BY 4.0", description="whose map it is, shown on it")
+    attribution: str = Field(
+        default="© GeoBasis-DE / BKG (basemap.de), CC BY 4.0", description="whose map it is, shown on it"
+    )
     max_zoom: int = Field(default=19, ge=1, le=24, description="deepest level of the tiles")
 
     @field_validator("tiles")

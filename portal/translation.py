@@ -1,4 +1,8 @@
-"""The pages' languages: sentences are written in German, `locale/en.po` holds their English form."""
+"""The pages' languages: sentences are written in German, the catalogues in `locale/` hold their English form.
+
+Each part may have a catalogue of its own. Templates and scripts call `_("Satz")`; a table of sentences in Python marks
+them with `_` from here, so that the test which looks for missing entries finds them.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -15,7 +19,16 @@ LANGUAGES: Final = {GERMAN: "Deutsch", ENGLISH: "English"}
 @cache
 def catalogue() -> Mapping[str, str]:
     """The English sentences by their German ones."""
-    return read_catalogue(files("portal").joinpath("locale", "en.po").read_text(encoding="utf-8"))
+    found: dict[str, str] = {}
+    for file in sorted(files("portal").joinpath("locale").iterdir(), key=lambda one: one.name):
+        if file.name.endswith(".po"):
+            found |= read_catalogue(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _(sentence: str) -> str:
+    """`sentence` itself: marks it for the catalogues; it is translated where it is shown."""
+    return sentence
 
 
 class Translator:

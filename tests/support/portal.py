@@ -1,8 +1,8 @@
 """A portal for tests: built on a test's database, asked through ASGI as a browser would, with cheap password hashes.
 
-    async with open_portal(database_settings) as portal:
-        browser = await portal.login("olga", next="/inbox")
-        answer = await browser.post("/cases/1/acknowledge", data={...})   # with the CSRF token
+async with open_portal(database_settings) as portal:
+    browser = await portal.login("olga", next="/inbox")
+    answer = await browser.post("/cases/1/acknowledge", data={...})   # with the CSRF token
 """
 
 import re
