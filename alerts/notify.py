@@ -121,6 +121,12 @@ def next_shift(shift: Sequence[Hours], calendar: Calendar, at: datetime) -> date
     return next((span.start for span in calendar.spans(shift, within) if span.start >= at), within.end)
 
 
+def entry(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What a summary or digest says of one message."""
+    names = ("number", "event", "rule", "subject", "name", "code", "severity", "since", "district", "asset")
+    return {name: body[name] for name in names if name in body}
+
+
 async def enqueue(connection: Connection, messages: Sequence[Message], now: datetime) -> int:
     """Write messages in the caller's transaction, never one twice; returns how many will be sent."""
     if not messages:
@@ -130,7 +136,11 @@ async def enqueue(connection: Connection, messages: Sequence[Message], now: date
     arranged = arrange(messages, slots)
     await _insert(connection, [*arranged.summaries, *arranged.rows])
     for summary, members in arranged.additions.items():
-        values = {"key": summary, "entries": Jsonb([_entry(one) for one in members[:_ENTRIES]]), "count": len(members)}
+        values = {
+            "key": summary,
+            "entries": Jsonb([entry(one.body) for one in members[:_ENTRIES]]),
+            "count": len(members),
+        }
         await connection.execute(_QUERIES["extend_summary"], values)
     pending = [one for one in arranged.rows if one.state is OutboxState.PENDING]
     return len(pending) + len(arranged.summaries)
@@ -173,14 +183,9 @@ def _summary(members: Sequence[Message], due_at: datetime) -> Message:
     body: dict[str, Json] = {
         "group": first.group,
         "count": len(members),
-        "entries": [_entry(one) for one in members[:_ENTRIES]],
+        "entries": [entry(one.body) for one in members[:_ENTRIES]],
     }
     return replace(first, key=f"{first.key}/{SUMMARY}", alert_id=0, event_id=0, kind=SUMMARY, body=body, due_at=due_at)
-
-
-def _entry(message: Message) -> Mapping[str, Json]:
-    names = ("number", "event", "rule", "subject", "code", "severity", "since", "district", "asset")
-    return {name: message.body[name] for name in names if name in message.body}
 
 
 async def _insert(connection: Connection, rows: Sequence[Message]) -> None:

@@ -124,14 +124,14 @@ class EmailSettings(_Channel):
 
     kind: Literal["email"] = Field(description="`email`: by SMTP, as text and HTML")
     host: str = Field(min_length=1, description="the mail server's host name or address")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="`starttls`, `tls` from the first byte, or `none` (only without a login)"
+    )
     port: int = Field(
         default_factory=lambda data: {"tls": 465, "starttls": 587}.get(str(data.get("security")), 25),
         ge=1,
         le=65535,
         description="its port; default 465 with `tls`, 587 with `starttls`, else 25",
-    )
-    security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="`starttls`, `tls` from the first byte, or `none` (only without a login)"
     )
     tls: TlsSettings = Field(default=TlsSettings(), description="certificates of the connection")
     username: str | None = Field(default=None, description="user name at the mail server")
