@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.changes import Change, Known, Step, content_digest, is_late, plan
 from alerts.events import EventRow, NewEvent, append_all
-from alerts.model import AlertState, EventKind, Finding, Findings, Json, Severity
+from alerts.model import AlertState, Ended, EventKind, Finding, Findings, Json, Severity
 from alerts.notify import enqueue
 from alerts.policy import Label, Policy, Told, messages
 from alerts.silences import unended
@@ -23,14 +23,25 @@ _CHUNK = 1000
 _WEIGHTS = {Severity.INFO: 0.5, Severity.WARNING: 2.0, Severity.CRITICAL: 3.0}
 
 
+RULE_REMOVED = "rule_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The rule whose alerts are changed."""
+
+    rule: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """What a reconciliation did; `messages` will be sent, held ones not counted."""
 
     steps: Mapping[Step, int] = field(default_factory=dict)
     messages: int = 0
-    latencies: Sequence[float] = ()
-    """Seconds from due to now of alerts that were opened and are not late."""
+    dues: Sequence[datetime] = ()
+    """When the alerts were due that were opened in time."""
 
     @property
     def changed(self) -> bool:
@@ -42,19 +53,34 @@ async def reconcile(connection: Connection, findings: Findings, now: datetime, *
     """Open, update, resolve and withdraw alerts of one rule; joins the caller's transaction or makes its own."""
     async with connection.transaction():
         changes = plan(findings, await _known(connection, findings), now)
-        if not changes:
-            return Reconciled()
-        done = [change for part in _parts(changes) for change in await _store(connection, findings, part, now, policy)]
-        ids = [alert_id for _, alert_id in done]
-        await connection.execute(_QUERIES["cancel_waiting"], {"ids": _ended(done), "now": now})
-        labels = await describe(connection, ids)
-        events = [event for change, alert_id in done for event in _events(change, alert_id, labels[alert_id], now)]
-        rows = await append_all(connection, events)
-        sent = await _tell(connection, labels, rows, _news(done), policy, now)
+        return await _apply(connection, changes, Origin(findings.rule, findings.version), now, policy)
+
+
+async def retire(connection: Connection, rule: str, now: datetime, *, policy: Policy) -> Reconciled:
+    """Resolve every open alert of a rule that the configuration no longer has."""
+    nothing = Findings(rule, "", (), frozenset(), now)
+    async with connection.transaction():
+        known = await _known(connection, nothing)
+        changes = [Change(Step.END, None, one, Ended(now, RULE_REMOVED)) for one in known]
+        return await _apply(connection, changes, Origin(rule, ""), now, policy)
+
+
+async def _apply(
+    connection: Connection, changes: Sequence[Change], origin: Origin, now: datetime, policy: Policy
+) -> Reconciled:
+    if not changes:
+        return Reconciled()
+    done = [one for part in _parts(changes) for one in await _store(connection, origin, part, now, policy)]
+    await connection.execute(_QUERIES["cancel_waiting"], {"ids": _ended(done), "now": now})
+    labels = await describe(connection, [alert_id for _, alert_id in done])
+    events = [event for change, alert_id in done for event in _events(change, alert_id, labels[alert_id], now)]
+    rows = await append_all(connection, events)
+    sent = await _tell(connection, labels, rows, _news(done), policy, now)
     steps: dict[Step, int] = {}
     for change, _ in done:
         steps[change.step] = steps.get(change.step, 0) + 1
-    return Reconciled(steps, sent, _latencies(done, now, policy))
+    opened = [_finding(change) for change, _ in done if change.step is Step.OPEN]
+    return Reconciled(steps, sent, tuple(one.due_at for one in opened if not is_late(one, now, policy.age_limit)))
 
 
 async def describe(connection: Connection, ids: Sequence[int]) -> dict[int, Label]:
@@ -84,14 +110,14 @@ def _parts(changes: Sequence[Change]) -> Iterator[tuple[Step, Sequence[Change]]]
 
 
 async def _store(
-    connection: Connection, findings: Findings, part: tuple[Step, Sequence[Change]], now: datetime, policy: Policy
+    connection: Connection, origin: Origin, part: tuple[Step, Sequence[Change]], now: datetime, policy: Policy
 ) -> list[tuple[Change, int]]:
     """Write one part; returns what was done: a person may have been faster, who is then right."""
     step, changes = part
     if step in (Step.OPEN, Step.BACKFILL):
-        rows = [_new_row(change, findings, now, policy) for change in changes]
+        rows = [_new_row(change, origin, now, policy) for change in changes]
         by_name = {(change.subject, _finding(change).occurrence): change for change in changes}
-        parameters = (findings.rule, now, now, Jsonb(rows))
+        parameters = (origin.rule, now, now, Jsonb(rows))
         cursor = await connection.execute(_QUERIES["insert_alerts"], parameters)
         return [(by_name[subject, occurrence], alert_id) for alert_id, subject, occurrence in await cursor.fetchall()]
     by_id = {change.known.id: change for change in changes if change.known is not None}
@@ -101,7 +127,7 @@ async def _store(
     elif step is Step.REOPEN:
         done = await _run(connection, "reopen_alerts", [{"id": alert_id} for alert_id in by_id], now)
     found = [(alert_id, one.finding) for alert_id, one in by_id.items() if alert_id in done and one.finding is not None]
-    contents = [{"id": alert_id, **_content(finding, findings.version)} for alert_id, finding in found]
+    contents = [{"id": alert_id, **_content(finding, origin.version)} for alert_id, finding in found]
     await _run(connection, "update_alerts", contents, now)
     return [(change, alert_id) for alert_id, change in by_id.items() if alert_id in done]
 
@@ -113,11 +139,11 @@ async def _run(connection: Connection, statement: str, rows: Sequence[Mapping[st
     return {row[0] for row in await cursor.fetchall()}
 
 
-def _new_row(change: Change, findings: Findings, now: datetime, policy: Policy) -> Mapping[str, Json]:
+def _new_row(change: Change, origin: Origin, now: datetime, policy: Policy) -> Mapping[str, Json]:
     finding = _finding(change)
     late = change.ended is not None or is_late(finding, now, policy.age_limit)
     return {
-        **_content(finding, findings.version),
+        **_content(finding, origin.version),
         "subject": finding.subject,
         "subject_kind": finding.subject_kind.value,
         "state": AlertState.OPEN.value if change.ended is None else change.ended.state.value,
@@ -213,11 +239,6 @@ async def _tell(
         )
     ]
     return await enqueue(connection, found, now)
-
-
-def _latencies(done: Iterable[tuple[Change, int]], now: datetime, policy: Policy) -> list[float]:
-    opened = [_finding(change) for change, _ in done if change.step is Step.OPEN]
-    return [(now - one.due_at).total_seconds() for one in opened if not is_late(one, now, policy.age_limit)]
 
 
 def _label(row: Sequence[Any]) -> Label:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from alerts.calendar import Calendar, CalendarSettings, Hours
 from alerts.channels.settings import SHIFTS, ChannelName, ChannelSettings
 from alerts.durations import Duration
+from alerts.escalation import Patience
 from alerts.policy import AGE_LIMIT, RENOTIFY, Policy
 from alerts.rules import Rule
 from alerts.rules.battery_low import BatteryLowSettings
@@ -68,11 +69,23 @@ class AlertSettings(BaseModel):
         ordered = sorted(self.rules.items(), key=lambda item: order(item[1].kind))
         return [make(name, rule) for name, rule in ordered if rule.enabled]
 
+    def make_rule(self, name: str) -> Rule:
+        """The rule of this name, made anew."""
+        return make(name, self.rules[name])
+
     def policy(self) -> Policy:
         """Who is told what."""
         shifts = self._all_shifts()
         channels = tuple(one.channel(name, shifts) for name, one in self.channels.items() if one.enabled)
         return Policy(channels, Calendar(self.calendar), self.age_limit, self.renotify)
+
+    def patience(self) -> Mapping[str, Patience]:
+        """How long alerts of each rule may wait for somebody."""
+        return {
+            name: Patience(rule.hours, rule.escalate_after, rule.repeat_after)
+            for name, rule in self.rules.items()
+            if rule.enabled
+        }
 
     def _all_shifts(self) -> Mapping[str, tuple[Hours, ...]]:
         return {**SHIFTS, **self.shifts}

@@ -176,3 +176,49 @@ ORDER BY starts_at, id
 UPDATE silence
 SET ends_at = greatest(%(now)s, starts_at + interval '1 microsecond')
 WHERE id = %(id)s AND ends_at > %(now)s
+
+-- name: unacknowledged
+-- Open alerts that nobody acknowledged: when they were escalated, and when people were told last.
+SELECT a.id, a.rule, a.opened_at, e.escalated_at, greatest(e.renotified_at, n.told_at)
+FROM alert AS a
+LEFT JOIN LATERAL (
+    SELECT max(v.at) FILTER (WHERE v.kind = 'escalated') AS escalated_at,
+        max(v.at) FILTER (WHERE v.kind = 'renotified') AS renotified_at
+    FROM alert_event AS v
+    WHERE v.alert_id = a.id
+) AS e ON true
+LEFT JOIN LATERAL (
+    SELECT max(m.due_at) AS told_at FROM notification AS m WHERE m.alert_id = a.id AND m.state IN ('pending', 'sent')
+) AS n ON true
+WHERE a.closed_at IS NULL AND a.state = 'open' AND a.notifiable AND NOT a.backfilled AND a.rule = ANY (%s::text[])
+
+-- name: last_device
+SELECT max(id) FROM device
+
+-- name: learn_intervals
+-- The latest uplinks of each device; bursts (a payload in parts) are one message.
+INSERT INTO device_interval (device_id, seconds, samples, updated_at)
+SELECT g.device_id, percentile_cont(%(quantile)s) WITHIN GROUP (ORDER BY g.gap), count(*), %(now)s
+FROM (
+    SELECT u.device_id, extract(epoch FROM u.ns_time - lag(u.ns_time) OVER (PARTITION BY u.device_id ORDER BY u.ns_time)) AS gap
+    FROM device AS d
+    CROSS JOIN LATERAL (
+        SELECT l.device_id, l.ns_time
+        FROM uplink AS l
+        WHERE l.device_id = d.id AND l.ns_time > %(since)s AND l.ns_time <= %(now)s
+        ORDER BY l.ns_time DESC
+        LIMIT %(uplinks)s
+    ) AS u
+    WHERE d.id >= %(first)s AND d.id < %(end)s
+) AS g
+WHERE g.gap > 1
+GROUP BY g.device_id
+HAVING count(*) >= %(fewest)s
+ON CONFLICT (device_id) DO UPDATE
+SET seconds = excluded.seconds, samples = excluded.samples, updated_at = excluded.updated_at
+
+-- name: open_alerts
+SELECT rule, severity, count(*) FROM alert WHERE closed_at IS NULL GROUP BY rule, severity
+
+-- name: rules_with_open_alerts
+SELECT DISTINCT rule FROM alert WHERE closed_at IS NULL

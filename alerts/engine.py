@@ -1,0 +1,236 @@
+"""The alert engine: evaluates every rule when its turn has come and reconciles what it finds.
+
+One engine is active: it holds an advisory lock on the very connection that it writes with, so that one that lost the
+lock can write no more. Others stand by and take over within seconds. NOTIFY and timers wake it; it never sleeps longer
+than a minute. A database that is away is asked again; then all rules are made anew, because what they remember is true
+only to what was committed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import psycopg
+
+from alerts.calendar import ALWAYS
+from alerts.changes import Step
+from alerts.clock import SteadyClock
+from alerts.escalation import escalate
+from alerts.learning import learn
+from alerts.metrics import EngineMetrics
+from alerts.reconcile import Reconciled, reconcile, retire
+from alerts.settings import AlertSettings
+from alerts.turns import Turn, due, pause, scheduled
+from storage.database import Connection, deadline, try_lock
+from storage.failures import Action, Fatal, Retryable, action_for
+from storage.statements import load
+
+log = logging.getLogger(__name__)
+
+_QUERIES = load("alerts")
+
+LOCK = "alert engine"
+STAND_BY_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+ANSWER_WITHIN = 60.0
+"""Seconds for a rule's whole turn; each of its statements has the limit of the connection."""
+LISTEN_SECONDS = 15.0
+LEARN_AFTER_SECONDS = 5.0
+"""The rules' first turns come first."""
+HOUSEKEEPING = timedelta(seconds=15)
+
+_DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a rule with a mistake raises: it is told and tried again, and costs the other rules nothing."""
+
+
+class Engine:
+    """Everything about evaluating rules in one process.
+
+    Args:
+        connect: opens a connection with the role `alerts`.
+        clock: the time; never goes back.
+
+    Attributes:
+        active: holds the lock and evaluates.
+        detail: why the database cannot be used now.
+    """
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        connect: Callable[[], Awaitable[Connection]],
+        metrics: EngineMetrics,
+        *,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._policy = settings.policy()
+        self._connect = connect
+        self._metrics = metrics
+        self._clock = clock or SteadyClock()
+        self._turns: list[Turn] = []
+        self._woken: set[str] = set()
+        self._wake = asyncio.Event()
+        self._kept_at: datetime | None = None
+        self.active = False
+        self.detail = "not connected yet"
+
+    def use(self, settings: AlertSettings) -> None:
+        """Take other rules, channels and hours over, between two turns."""
+        self._settings, self._policy = settings, settings.policy()
+        self._turns = []
+        self._kept_at = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Stand by, then evaluate, until cancelled; a database that is away is waited for.
+
+        Raises:
+            Fatal: the database refuses us.
+        """
+        while True:
+            try:
+                await self._once()
+            except* (psycopg.Error, OSError, Retryable) as errors:
+                self._lost(errors.exceptions[0])
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _once(self) -> None:
+        """From a connection to its end."""
+        async with self._connected() as connection:
+            self.detail = ""
+            await self._stand_by(connection)
+            self._turns, self._kept_at = [], None
+            self.active = True
+            self._metrics.active(active=True)
+            log.info("alert_engine_active rules=%d", len(self._settings.rules))
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    listening = asyncio.Event()
+                    tasks.create_task(self._listen(listening))
+                    tasks.create_task(self._learn())
+                    await listening.wait()  # before the first look, so that nothing is missed in between
+                    await self._work(connection)
+            finally:
+                self.active = False
+                self._metrics.active(active=False)
+
+    async def _stand_by(self, connection: Connection) -> None:
+        while not await try_lock(connection, LOCK):  # noqa: ASYNC110 (what is waited for is another process)
+            await asyncio.sleep(STAND_BY_SECONDS)
+
+    async def _listen(self, listening: asyncio.Event) -> None:
+        """Note what committed batches and tables say, on a connection of its own."""
+        async with self._connected() as connection:
+            await connection.execute("LISTEN stadtfunk_readings")
+            await connection.execute("LISTEN stadtfunk_alerts")
+            listening.set()
+            while True:
+                async for notice in connection.notifies(timeout=LISTEN_SECONDS):
+                    self._woken.update(notice.payload.split(","))
+                    self._wake.set()
+                async with deadline(connection, LISTEN_SECONDS):
+                    await connection.execute("SELECT 1")
+
+    async def _learn(self) -> None:
+        """Intervals of devices every hour, on a connection of its own; what fails is tried again sooner."""
+        await asyncio.sleep(LEARN_AFTER_SECONDS)
+        while True:
+            seconds = self._settings.learn_every.total_seconds()
+            try:
+                async with self._connected() as connection:
+                    devices = await learn(connection, self._clock(), since=self._settings.learn_from)
+                self._metrics.learned(devices)
+            except (psycopg.Error, Retryable) as error:
+                log.warning("intervals_not_learned error=%s", type(error).__name__)
+                seconds /= 10
+            await asyncio.sleep(seconds)
+
+    async def _work(self, connection: Connection) -> None:
+        while True:
+            if not self._turns:
+                self._turns = self._new_turns()
+            for turn in self._turns:
+                turn.wake(self._woken)
+            self._woken.clear()
+            self._wake.clear()
+            for turn in due(self._turns, self._clock()):
+                await self._take(connection, turn)
+            await self._keep_house(connection)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something is due or somebody calls."""
+        try:
+            async with asyncio.timeout(pause(self._turns, self._clock()).total_seconds()):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _take(self, connection: Connection, turn: Turn) -> None:
+        """One rule's turn, in one transaction."""
+        rule, now = turn.rule, self._clock()
+        turn.begin(now)
+        try:
+            async with deadline(connection, ANSWER_WITHIN), connection.transaction():
+                findings = scheduled(await rule.evaluate(connection, now), turn.hours, self._policy.calendar, now)
+                done = await reconcile(connection, findings, max(now, self._clock()), policy=self._policy)
+        except (psycopg.Error, *_DEFECTS) as error:
+            if connection.closed or action_for(error) is Action.RETRY:
+                raise
+            turn.failed(now, self._settings.make_rule(rule.name))
+            self._failed(rule.name, error)
+            return
+        turn.timer = findings.next_due
+        self._count(rule.name, done, now)
+
+    async def _keep_house(self, connection: Connection) -> None:
+        """What is no rule: escalations, rules that are gone, numbers."""
+        now = self._clock()
+        if self._kept_at is not None and now - self._kept_at < HOUSEKEEPING:
+            return
+        async with deadline(connection, ANSWER_WITHIN):
+            await escalate(connection, self._settings.patience(), self._policy, now)
+            cursor = await connection.execute(_QUERIES["open_alerts"])
+            counts = {(rule, severity): count for rule, severity, count in await cursor.fetchall()}
+            for rule in {rule for rule, _ in counts} - self._settings.rules.keys():
+                self._count(rule, await retire(connection, rule, now, policy=self._policy), now)
+        self._metrics.open_alerts(counts)
+        self._kept_at = now
+
+    def _new_turns(self) -> list[Turn]:
+        hours = {name: rule.hours for name, rule in self._settings.rules.items()}
+        return [Turn(rule, hours.get(rule.name, ALWAYS)) for rule in self._settings.make_rules()]
+
+    def _count(self, rule: str, done: Reconciled, began: datetime) -> None:
+        now = self._clock()
+        self._metrics.rule_done(rule, (now - began).total_seconds(), done.steps, done.messages)
+        for due_at in done.dues:
+            self._metrics.opened(max(0.0, (now - due_at).total_seconds()))
+        if done.changed:
+            log.info("alerts_changed rule=%s messages=%d %s", rule, done.messages, _listed(done.steps))
+
+    def _failed(self, rule: str, error: BaseException) -> None:
+        self._metrics.rule_failed(rule)
+        log.error("alert_rule_failed rule=%s error=%s", rule, type(error).__name__, exc_info=error)
+
+    def _lost(self, error: BaseException) -> None:
+        if isinstance(error, psycopg.Error) and action_for(error) is Action.FATAL:
+            raise Fatal(f"the database refuses the alert engine: {type(error).__name__}") from error
+        if not self.detail:
+            log.warning("alert_engine_waits error=%s", type(error).__name__)
+        self.detail = str(error).strip().partition("\n")[0] or type(error).__name__
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        connection = await self._connect()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+def _listed(steps: Mapping[Step, int]) -> str:
+    return " ".join(f"{step}={count}" for step, count in steps.items())
