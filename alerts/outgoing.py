@@ -34,7 +34,11 @@ class Forbidden(Exception):
 
 
 class TooLarge(Exception):
-    """The answer is longer than it may be."""
+    """The answer is longer than it may be; `status` is its status all the same."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ async def send(
     """
     answer = await _exchange(request, resolve, transport)
     if not answer.whole:
-        raise TooLarge(f"the answer has more than {request.max_bytes} bytes")
+        raise TooLarge(f"the answer has more than {request.max_bytes} bytes", answer.status)
     return answer
 
 

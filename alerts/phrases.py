@@ -20,9 +20,9 @@ class Phrase(NamedTuple):
 
 CODES: Final[Mapping[str, Phrase]] = {
     "V1_NO_CHARGE": Phrase("Belegt ohne Ladevorgang", "Occupied without charging"),
-    "V2_AFTER_CHARGE": Phrase("Belegt nach Ende des Ladevorgangs", "Occupied after charging ended"),
+    "V2_AFTER_CHARGE": Phrase("Belegt ohne Ladevorgang, Laden beendet", "Occupied after charging ended"),
     "V3_MAX_STAY": Phrase("Höchstparkdauer überschritten", "Longer than the maximum stay"),
-    "V4_IDLE_PLUGGED": Phrase("Angeschlossen ohne Stromfluss", "Plugged in without energy flow"),
+    "V4_IDLE_PLUGGED": Phrase("Angeschlossen, es fließt kein Strom", "Plugged in without energy flow"),
     "SENSOR_FLAPPING": Phrase("Sensor wechselt ständig", "Sensor changes all the time"),
     "SENSOR_STUCK": Phrase("Sensor hängt vermutlich", "Sensor is probably stuck"),
     "DEVICE_SILENT": Phrase("Gerät meldet sich nicht", "Device is silent"),
@@ -56,7 +56,7 @@ EVENTS: Final[Mapping[str, Phrase]] = {
     "escalated": Phrase("Noch nicht übernommen", "Not taken on yet"),
     "renotified": Phrase("Erinnerung", "Reminder"),
     "resolved": Phrase("Erledigt", "Settled"),
-    "withdrawn": Phrase("Zurückgenommen", "Withdrawn"),
+    "withdrawn": Phrase("Zurückgezogen", "Withdrawn"),
     "closed": Phrase("Abgeschlossen", "Closed"),
 }
 
@@ -66,7 +66,7 @@ STATES: Final[Mapping[str, Phrase]] = {
     "dispatched": Phrase("Streife unterwegs", "patrol on its way"),
     "on_site": Phrase("Streife vor Ort", "patrol on site"),
     "resolved": Phrase("erledigt", "settled"),
-    "withdrawn": Phrase("zurückgenommen", "withdrawn"),
+    "withdrawn": Phrase("zurückgezogen", "withdrawn"),
 }
 
 PLACE: Final = Phrase("Ort", "Place")
