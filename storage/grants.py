@@ -66,6 +66,13 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),
     Grant(Role.MAINTENANCE, "DELETE", ("asset_device",)),
+    # cases end as counts, names as commitments
+    Grant(Role.MAINTENANCE, "SELECT, DELETE", ("alert", "audit_log", "evse_status", "evse_contact")),
+    Grant(Role.MAINTENANCE, "SELECT", ("alert_event", "silence", "evse", "bay_evse")),
+    Grant(Role.MAINTENANCE, "UPDATE (actor, actor_salt)", ("alert_event",)),
+    Grant(Role.MAINTENANCE, "UPDATE (assignee)", ("alert",)),
+    Grant(Role.MAINTENANCE, "UPDATE (created_by)", ("silence",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT", ("parking_month",)),
     # shows and edits what the city owns; sees no payload and no household
     Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
@@ -76,6 +83,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "SELECT", ("portal_token",)),
     Grant(Role.PORTAL, "UPDATE (last_used_at)", ("portal_token",)),
     Grant(Role.PORTAL, "SELECT, INSERT", ("audit_log",)),
+    Grant(Role.PORTAL, "SELECT", ("parking_month",)),
     # people act on cases: a case's way and its end are theirs, what a rule said of it is not; its log only grows
     Grant(Role.PORTAL, "SELECT", ("alert", "silence")),
     Grant(Role.PORTAL, "UPDATE (state, outcome, assignee, closed_at, updated_at)", ("alert",)),
