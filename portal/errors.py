@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from portal.auth import visit_of
 from portal.csrf import SAFE_METHODS
 from portal.guards import security_headers
 from portal.pages import render, translator_of
@@ -78,6 +80,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 401 and wants_page(request) and request.method in SAFE_METHODS:
         return RedirectResponse(f"/login?next={quote(_wanted(request), safe='/')}", status_code=303)
+    if wants_page(request):
+        await _know_visitor(request)
     return answer(request, error.status_code, str(error.detail), headers=error.headers)
 
 
@@ -113,6 +117,12 @@ def answer(request: Request, status: int, reason: str, *, headers: Mapping[str, 
     response = render(request, "error.html", status_code=status, title=title, sentence=shown)
     response.headers.update(headers or {})
     return response
+
+
+async def _know_visitor(request: Request) -> None:
+    """Have the page around the error show the navigation of whoever is logged in, if the database answers."""
+    with suppress(Retryable, psycopg.Error):
+        await visit_of(request)
 
 
 def _wanted(request: Request) -> str:

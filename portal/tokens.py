@@ -14,7 +14,6 @@ from storage.statements import load
 _QUERIES = load("portal")
 PREFIX: Final = "stadtfunk_"
 """Lets scanners for leaked secrets recognise one."""
-SCOPES: Final = ("inbox", "statistics")
 
 
 @dataclass(frozen=True, slots=True)

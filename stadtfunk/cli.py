@@ -13,6 +13,7 @@ from stadtfunk.commands import (
     demo,
     devices,
     migrate,
+    portal,
     redecode,
     rejected,
     replay,
@@ -70,6 +71,7 @@ app.add_typer(decoder.app, name="decoder")
 app.add_typer(codec.app, name="codec")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
+app.add_typer(portal.app, name="portal")
 
 
 def main() -> None:
