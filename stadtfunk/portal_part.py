@@ -4,7 +4,7 @@ FastAPI and the templates are imported only here, when the portal is enabled: an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from config.settings import Settings
@@ -20,12 +20,15 @@ class PortalNotInstalled(Exception):
 class PortalPart:
     """The portal of one process, listening at once, so that a taken port is an error before anything starts.
 
+    Args:
+        parts: what its pages need of the rest of the program, found by its type (`services.part`).
+
     Raises:
         PortalNotInstalled: the extra `portal` is missing.
         OSError: the address is taken, or the users' file cannot be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parts: Iterable[object] = ()) -> None:
         try:
             from portal.building import build_services
             from portal.site import background, create_site
@@ -36,7 +39,7 @@ class PortalPart:
             settings.portal,
             partial(connect, settings.database, role=Role.PORTAL, application_name="stadtfunk portal"),
             port=self._listener.getsockname()[1],
-            parts={type(one): one for one in (settings.retention,)},
+            parts={type(one): one for one in (settings.retention, settings.alerts, settings.charging, *parts)},
         )
         self._site = create_site(self._services)
         self._background = background
