@@ -19,6 +19,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from alerts.charging.metrics import ChargingMetrics
 from config.settings import Settings
 from decoders.mapping import DeviceMapping
 from ingest.delivery import Delivery
@@ -103,7 +104,9 @@ def run_portal(settings: Settings) -> ExitCode:
 
 
 async def _portal(settings: Settings) -> ExitCode:
-    return await PartService(settings, PortalPart(settings), role=Role.PORTAL, registry=CollectorRegistry()).run()
+    registry = CollectorRegistry()
+    portal = PortalPart(settings, [ChargingMetrics(registry)])
+    return await PartService(settings, portal, role=Role.PORTAL, registry=registry).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ class Service:
             differences=self._shadow.differences,
         )
         self._listener = bind(settings.http)
-        self._portal = PortalPart(settings) if settings.portal.enabled and only is None else None
+        self._charging = ChargingMetrics(self._metrics.registry)
+        self._portal = PortalPart(settings, [self._charging]) if settings.portal.enabled and only is None else None
 
     @property
     def totals(self) -> WriteResult:
