@@ -24,6 +24,7 @@ PARTS: Final = (
     "portal.inbox.router",
     "portal.statistics.router",
     "portal.ocpi.router",
+    "portal.charging_webhook",
     "portal.login",
     "portal.oidc",
     "portal.account",

@@ -72,8 +72,10 @@ async def record_statuses(connection: Connection, events: Sequence[StatusEvent],
         return 0
     keys = sorted({one.evse_key for one in events})
     async with connection.transaction():
-        if create:
-            await connection.execute(_QUERIES["ensure_evses"], {"keys": keys, "source": events[0].source})
+        source = events[0].source
+        if source != RECHECK:
+            statement = "ensure_evses" if create else "claim_evses"
+            await connection.execute(_QUERIES[statement], {"keys": keys, "source": source})
         known = await (await connection.execute(_QUERIES["lock_evses"], {"keys": keys})).fetchall()
         if not known:
             return 0
@@ -130,6 +132,11 @@ async def find_evse(connection: Connection, evse_key: str) -> KnownEvse | None:
     """Where the EVSE comes from; None when nobody told of it."""
     row = await (await connection.execute(_QUERIES["find_evse"], {"evse_key": evse_key})).fetchone()
     return None if row is None else KnownEvse(*row)
+
+
+async def known_keys(connection: Connection) -> frozenset[str]:
+    """The keys of all EVSEs."""
+    return frozenset(row[0] for row in await (await connection.execute(_QUERIES["known_keys"])).fetchall())
 
 
 async def newest_status(connection: Connection, evse_key: str) -> NewestStatus | None:

@@ -7,6 +7,12 @@ SELECT g.evse_key, g.evse_key, %(source)s
 FROM unnest(%(keys)s::text[]) AS g (evse_key)
 ON CONFLICT (evse_key) DO UPDATE SET source = excluded.source, updated_at = now() WHERE e.source = ''
 
+-- name: claim_evses
+UPDATE evse SET source = %(source)s, updated_at = now() WHERE evse_key = ANY (%(keys)s::text[]) AND source = ''
+
+-- name: known_keys
+SELECT evse_key FROM evse
+
 -- name: upsert_evses
 -- A location's EVSEs as their operator describes them. An EVSE that moved to another location moves here, too.
 INSERT INTO evse AS e (evse_key, evse_id, source, location_id, uid, station, detail)

@@ -10,7 +10,7 @@ from alerts.charging.intake import Learned, take
 from alerts.charging.metrics import ChargingMetrics
 from alerts.charging.ocpi.merge import merged, whole
 from alerts.charging.ocpi.models import Location, location_key, public_id, read_location, statuses_of
-from alerts.charging.status import evse_key
+from alerts.charging.status import StatusEvent, evse_key
 from alerts.charging.store import EvseRow
 from storage.database import Connection
 from storage.statements import load
@@ -38,31 +38,23 @@ class Desk:
         connection: Connection,
         locations: Sequence[Location],
         *,
-        at: datetime,
         received_at: datetime,
-        problems: Iterable[str] = (),
-        link: Mapping[str, object] | None = None,
     ) -> int:
         """Merge pulled locations and store what they say, in one transaction; returns how many statuses were new.
 
-        Args:
-            at: when the poll began.
-            problems: what else of the answer could not be read.
-            link: what is kept of the link's state.
+        It is no contact yet: only the whole pull proves what it does not mention.
         """
         async with connection.transaction():
             # in order, so that two writers never wait for each other in a circle
             for one in sorted(locations, key=lambda location: location.key):
                 await self._change(connection, one.key, lambda known, one=one: merged(known, one))  # type: ignore[misc]
-            told = [*problems, *(problem for one in locations for problem in one.problems)]
-            return await take(connection, self._learned(locations, at, received_at, told, link or {}), self.metrics)
+            return await take(connection, self._learned(locations, received_at, contact_at=None), self.metrics)
 
     async def change(self, connection: Connection, key: str, change: Change, *, received_at: datetime) -> Location:
         """Apply a push to a location and store what it says, in one transaction; returns the location as it is now."""
         async with connection.transaction():
             now = await self._change(connection, key, change)
-            learned = self._learned([now], received_at, received_at, now.problems, {})
-            await take(connection, learned, self.metrics)
+            await take(connection, self._learned([now], received_at, contact_at=received_at), self.metrics)
         return now
 
     async def read(self, connection: Connection, country_code: str, party_id: str, location_id: str) -> Location | None:
@@ -81,25 +73,16 @@ class Desk:
         row = await cursor.fetchone()
         return None if row is None else read_location(row[0])
 
-    def _learned(
-        self,
-        locations: Sequence[Location],
-        at: datetime,
-        received_at: datetime,
-        problems: Iterable[str],
-        link: Mapping[str, object],
-    ) -> Learned:
+    def _learned(self, locations: Sequence[Location], received_at: datetime, *, contact_at: datetime | None) -> Learned:
+        statuses: list[StatusEvent] = []
+        for one in locations:
+            statuses += statuses_of(one, source=self.source, received_at=received_at, evse_ids=self.evse_ids)
         return Learned(
             self.source,
-            [
-                status
-                for one in locations
-                for status in statuses_of(one, source=self.source, received_at=received_at, evse_ids=self.evse_ids)
-            ],
-            contact_at=at,
+            statuses,
+            contact_at=contact_at,
             evses=[row for one in locations for row in self._rows(one)],
-            problems=list(problems),
-            link=link,
+            problems=[problem for one in locations for problem in one.problems],
         )
 
     def _rows(self, location: Location) -> Iterable[EvseRow]:
