@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 import psycopg
 
@@ -180,7 +181,7 @@ class Engine:
         except (psycopg.Error, *_DEFECTS) as error:
             if connection.closed or action_for(error) is Action.RETRY:
                 raise
-            turn.failed(now, self._settings.make_rule(rule.name))
+            turn.failed(now)
             self._failed(rule.name, error)
             return
         turn.timer = findings.next_due
@@ -201,8 +202,12 @@ class Engine:
         self._kept_at = now
 
     def _new_turns(self) -> list[Turn]:
-        hours = {name: rule.hours for name, rule in self._settings.rules.items()}
-        return [Turn(rule, hours.get(rule.name, ALWAYS)) for rule in self._settings.make_rules()]
+        settings = self._settings
+        hours = {name: rule.hours for name, rule in settings.rules.items()}
+        return [
+            Turn(rule, partial(settings.make_rule, rule.name), hours.get(rule.name, ALWAYS))
+            for rule in settings.make_rules()
+        ]
 
     def _count(self, rule: str, done: Reconciled, began: datetime) -> None:
         now = self._clock()

@@ -1,6 +1,6 @@
 """When each rule has its turn: woken by data at its own pace, by its timer, and at least once a minute."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ class Turn:
     """One rule and when it is due."""
 
     rule: Rule
+    make: Callable[[], Rule]
     hours: tuple[Hours, ...] = ALWAYS
     woken: bool = True
     began_at: datetime | None = None
@@ -46,9 +47,9 @@ class Turn:
         """Its turn begins: what wakes it from here on is for the next one."""
         self.began_at, self.woken, self.timer, self.not_before = now, False, None, None
 
-    def failed(self, now: datetime, rule: Rule) -> None:
+    def failed(self, now: datetime) -> None:
         """Try again after a while, with the rule made anew: what it remembers was not committed."""
-        self.rule, self.woken, self.not_before = rule, True, now + AFTER_FAILURE
+        self.rule, self.woken, self.not_before = self.make(), True, now + AFTER_FAILURE
 
 
 def due(turns: Sequence[Turn], now: datetime) -> list[Turn]:
