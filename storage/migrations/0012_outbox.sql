@@ -1,7 +1,7 @@
 -- What the sender of messages needs: when one is tried again, who of several recipients has it already, and a wake-up.
 
 ALTER TABLE notification
-    ADD COLUMN try_at timestamptz NOT NULL DEFAULT '-infinity',
+    ADD COLUMN try_at timestamptz NOT NULL DEFAULT 'epoch',
     ADD COLUMN delivered text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN notification.try_at IS
     'Not before this: the next attempt after a failure, or the end of the lease of whoever is sending it now.';
