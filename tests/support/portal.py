@@ -14,13 +14,17 @@ from functools import partial
 import httpx2
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from alerts.charging.metrics import ChargingMetrics
+from alerts.charging.settings import ChargingSettings
+from alerts.settings import AlertSettings
 from portal.building import build_services
 from portal.services import Clock, PortalServices, utc_now
 from portal.site import PARTS, create_site
 from portal.site_settings import PortalSettings, UserRole
 from storage.database import Role, connect
-from storage.settings import DatabaseSettings
+from storage.settings import DatabaseSettings, RetentionSettings
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery staple"
@@ -96,6 +100,12 @@ class TestPortal:
         return browser
 
 
+def standard_parts() -> dict[type, object]:
+    """What the composition root hands to the portal, with default settings."""
+    found = (RetentionSettings(), AlertSettings(), ChargingSettings(), ChargingMetrics(CollectorRegistry()))
+    return {type(one): one for one in found}
+
+
 @asynccontextmanager
 async def open_portal(
     database: DatabaseSettings,
@@ -109,7 +119,7 @@ async def open_portal(
     services = build_services(
         settings or portal_settings(),
         partial(connect, database, role=Role.PORTAL, application_name="stadtfunk portal"),
-        parts=parts,
+        parts=standard_parts() | dict(parts or {}),
         clock=clock,
         hasher=CHEAP,
     )
