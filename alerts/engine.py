@@ -35,6 +35,7 @@ _QUERIES = load("alerts")
 LOCK = "alert engine"
 STAND_BY_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+REFUSED_SECONDS = 30.0
 ANSWER_WITHIN = 60.0
 """Seconds for a rule's whole turn; each of its statements has the limit of the connection."""
 LISTEN_SECONDS = 15.0
@@ -86,17 +87,18 @@ class Engine:
         self._wake.set()
 
     async def run(self) -> None:
-        """Stand by, then evaluate, until cancelled; a database that is away is waited for.
-
-        Raises:
-            Fatal: the database refuses us.
-        """
+        """Stand by, then evaluate, until cancelled; a database that is away, or refuses us, is waited for."""
         while True:
+            while not self._settings.rules:
+                self.detail = ""
+                self._wake.clear()
+                await self._wake.wait()
+            seconds = RETRY_SECONDS
             try:
                 await self._once()
-            except* (psycopg.Error, OSError, Retryable) as errors:
-                self._lost(errors.exceptions[0])
-            await asyncio.sleep(RETRY_SECONDS)
+            except* (psycopg.Error, OSError, Retryable, Fatal) as errors:
+                seconds = self._lost(errors)
+            await asyncio.sleep(seconds)
 
     async def _once(self) -> None:
         """From a connection to its end."""
@@ -140,6 +142,9 @@ class Engine:
         await asyncio.sleep(LEARN_AFTER_SECONDS)
         while True:
             seconds = self._settings.learn_every.total_seconds()
+            if not self._settings.needs_intervals:
+                await asyncio.sleep(LEARN_AFTER_SECONDS)
+                continue
             try:
                 async with self._connected() as connection:
                     devices = await learn(connection, self._clock(), since=self._settings.learn_from)
@@ -165,7 +170,7 @@ class Engine:
     async def _rest(self) -> None:
         """Until something is due or somebody calls."""
         try:
-            async with asyncio.timeout(pause(self._turns, self._clock()).total_seconds()):
+            async with asyncio.timeout(min(pause(self._turns, self._clock()), HOUSEKEEPING).total_seconds()):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -179,7 +184,7 @@ class Engine:
                 findings = scheduled(await rule.evaluate(connection, now), turn.hours, self._policy.calendar, now)
                 done = await reconcile(connection, findings, max(now, self._clock()), policy=self._policy)
         except (psycopg.Error, *_DEFECTS) as error:
-            if connection.closed or action_for(error) is Action.RETRY:
+            if connection.closed or (isinstance(error, psycopg.Error) and action_for(error) is Action.RETRY):
                 raise
             turn.failed(now)
             self._failed(rule.name, error)
@@ -221,12 +226,15 @@ class Engine:
         self._metrics.rule_failed(rule)
         log.error("alert_rule_failed rule=%s error=%s", rule, type(error).__name__, exc_info=error)
 
-    def _lost(self, error: BaseException) -> None:
-        if isinstance(error, psycopg.Error) and action_for(error) is Action.FATAL:
-            raise Fatal(f"the database refuses the alert engine: {type(error).__name__}") from error
+    def _lost(self, errors: BaseExceptionGroup[BaseException]) -> float:
+        """Note why; returns how many seconds to wait. What only an operator can mend is asked for less often."""
+        error = _first(errors)
+        refused = isinstance(error, Fatal) or action_for(error) is Action.FATAL
         if not self.detail:
-            log.warning("alert_engine_waits error=%s", type(error).__name__)
+            level = logging.CRITICAL if refused else logging.WARNING
+            log.log(level, "alert_engine_waits error=%s detail=%r", type(error).__name__, str(error))
         self.detail = str(error).strip().partition("\n")[0] or type(error).__name__
+        return REFUSED_SECONDS if refused else RETRY_SECONDS
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
@@ -235,6 +243,13 @@ class Engine:
             yield connection
         finally:
             await connection.close()
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _listed(steps: Mapping[Step, int]) -> str:

@@ -79,6 +79,11 @@ class AlertSettings(BaseModel):
         channels = tuple(one.channel(name, shifts) for name, one in self.channels.items() if one.enabled)
         return Policy(channels, Calendar(self.calendar), self.age_limit, self.renotify)
 
+    @property
+    def needs_intervals(self) -> bool:
+        """True when a rule asks how often devices speak."""
+        return any(rule.kind == "device_silent" and rule.enabled for rule in self.rules.values())
+
     def patience(self) -> Mapping[str, Patience]:
         """How long alerts of each rule may wait for somebody."""
         return {

@@ -37,6 +37,7 @@ from portal.health import Unavailable
 from portal.server import bind, serve
 from stadtfunk.database import running
 from stadtfunk.decoding import log_left_out, registry
+from stadtfunk.engine_part import EnginePart
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
@@ -77,6 +78,8 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None, onl
     """
     if only is Part.PORTAL:
         return run_portal(settings)
+    if only is Part.ENGINE:
+        return run_engine(settings, reread=reread)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with ExitStack() as resources:
@@ -101,6 +104,19 @@ def run_portal(settings: Settings) -> ExitCode:
     """Run the pages for people alone, until SIGTERM or Ctrl-C. Raises like `run`."""
     with running(settings.database):
         return asyncio.run(_portal(settings))
+
+
+def run_engine(settings: Settings, *, reread: Callable[[], Settings] | None = None) -> ExitCode:
+    """Run the alert engine alone, until SIGTERM or Ctrl-C."""
+    with running(settings.database):
+        return asyncio.run(_engine(settings, reread))
+
+
+async def _engine(settings: Settings, reread: Callable[[], Settings] | None) -> ExitCode:
+    registry = CollectorRegistry()
+    part = EnginePart(settings, registry, reread=reread)
+    on_hangup = None if reread is None else part.ask
+    return await PartService(settings, part, role=Role.ALERTS, registry=registry, on_hangup=on_hangup).run()
 
 
 async def _portal(settings: Settings) -> ExitCode:
@@ -160,7 +176,7 @@ class Service:
     Args:
         spool: open and locked; the caller closes it.
         reread: gives the settings anew, on SIGHUP and when their file has changed.
-        only: `Part.INGEST` leaves the portal out even where it is enabled.
+        only: `Part.INGEST` leaves the alert engine and the portal out even where they are enabled.
     """
 
     def __init__(
@@ -192,7 +208,9 @@ class Service:
         )
         self._upkeep = Upkeep(settings, self._connector(Role.MAINTENANCE))
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
-        self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries)
+        self._engine = EnginePart(settings, self._metrics.registry) if only is None else None
+        parts = () if self._engine is None else (self._engine,)
+        self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries, parts)
         self._watch(spool)
         self._app = create_app(
             self._readiness,
@@ -258,6 +276,7 @@ class Service:
     def _background(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the sources and is cancelled at the end."""
         return [
+            *(() if self._engine is None else (self._engine.run(),)),
             *(() if self._portal is None else (self._portal.run(),)),
             self._pipeline.drain(),
             self._pipeline.heal(),
@@ -293,8 +312,10 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._renewal.ask)
 
     def _renew(self, mapping: DeviceMapping) -> None:
-        """Other decoders from the next batch on. The sources are those of the start."""
+        """Other decoders from the next batch on, other rules from the next turn on; sources stay those of the start."""
         self._pipeline.reload(Preparation(parsers(self._settings), mapping))
+        if self._engine is not None:
+            self._engine.use(self._renewal.settings)
 
     def _watch(self, spool: Spool) -> None:
         self._metrics.watch_links(lambda: {one.source: one.state for one in self.subscriptions})

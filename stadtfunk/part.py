@@ -7,4 +7,5 @@ class Part(StrEnum):
     """What a process may be limited to."""
 
     INGEST = "ingest"
+    ENGINE = "engine"
     PORTAL = "portal"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -42,11 +42,21 @@ class PartService:
     Args:
         role: that the part takes in the database.
         registry: with the part's metrics.
+        on_hangup: what SIGHUP asks for; None: it ends the process, as usual.
     """
 
-    def __init__(self, settings: Settings, part: Runnable, *, role: Role, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        part: Runnable,
+        *,
+        role: Role,
+        registry: CollectorRegistry,
+        on_hangup: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._part = part
+        self._on_hangup = on_hangup
         self._stop = asyncio.Event()
         connector = partial(connect, settings.database, role=role, application_name=f"stadtfunk {role.name.lower()}")
         self._instance = Instance([], connector)
@@ -83,6 +93,8 @@ class PartService:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        if self._on_hangup is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self._part.run()),

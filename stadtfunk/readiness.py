@@ -1,6 +1,7 @@
 """Whether Stadtfunk is ready, told from the state that its parts keep anyway."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from ingest.delivery import Subscription
 from ingest.outage import Outage
@@ -8,11 +9,19 @@ from portal.health import Check
 from stadtfunk.instance import Instance
 
 
+class Checked(Protocol):
+    """A part that can say whether it works."""
+
+    def checks(self) -> Sequence[Check]:
+        """What must work for the part to be ready; cheap, no I/O."""
+
+
 class Readiness:
     """`portal.health.Health` of one process.
 
     Args:
         canaries: by source, whether a canary proves its subscription.
+        parts: what else runs in this process.
     """
 
     def __init__(
@@ -21,20 +30,23 @@ class Readiness:
         instance: Instance,
         outage: Outage,
         canaries: Mapping[str, bool],
+        parts: Sequence[Checked] = (),
     ) -> None:
         self._subscriptions = subscriptions
         self._instance = instance
         self._outage = outage
         self._canaries = canaries
+        self._parts = parts
 
     def checks(self) -> Sequence[Check]:
-        """Brokers, canaries, database, spool; in this order."""
+        """Brokers, canaries, database, spool, other parts; in this order."""
         found = []
         for subscription in self._subscriptions:
             found.append(_broker(subscription))
             if self._canaries.get(subscription.source, False):
                 found.append(_canary(subscription))
-        return [*found, self._database(), Check("spool", not self._outage.spool_error, self._outage.spool_error)]
+        found += [self._database(), Check("spool", not self._outage.spool_error, self._outage.spool_error)]
+        return [*found, *(check for part in self._parts for check in part.checks())]
 
     def _database(self) -> Check:
         if self._outage.spooling:

@@ -76,6 +76,11 @@ class Renewal:
         self.mapping = DeviceMapping(settings.mapping, self._registry)
         self._tell(before=())
 
+    @property
+    def settings(self) -> Settings:
+        """The settings that were taken over last."""
+        return self._settings
+
     def ask(self) -> None:
         """Renew now, whether files have changed or not."""
         self._asked.set()

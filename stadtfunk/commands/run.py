@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 EPILOG = examples(
     "stadtfunk run",
     "stadtfunk run -c /etc/stadtfunk/stadtfunk.yaml --only ingest",
+    "stadtfunk run -c /etc/stadtfunk/stadtfunk.yaml --only engine",
     "stadtfunk run -c /etc/stadtfunk/stadtfunk.yaml --only portal",
-    "kill -HUP $(pidof -x stadtfunk)   # take over changed decoders and mapping",
+    "kill -HUP $(pidof -x stadtfunk)   # take over changed decoders, mapping and rules",
 )
 
 
@@ -29,9 +30,9 @@ def run(
     config: ConfigOption = None,
     only: Annotated[Part | None, typer.Option(help="Run only this part; default: everything.")] = None,
 ) -> None:
-    """Receive, decode and store, and show the portal where it is enabled, until SIGTERM or Ctrl-C.
+    """Receive, decode, store, raise alerts, and show the portal where it is enabled, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads decoders and mapping.
+    SIGHUP reloads decoders, mapping and alert rules. Of several engines on one database one is active, others stand by.
 
     Exit code 3: another Stadtfunk uses the same client id or spool.
     """
@@ -41,7 +42,7 @@ def run(
         from stadtfunk.portal_part import PortalNotInstalled
 
         settings = load(config, service=True)
-        if only is not Part.PORTAL:
+        if only not in (Part.PORTAL, Part.ENGINE):
             check_mapping(settings)
             check_sources(settings)
         for warning in settings.warnings:
