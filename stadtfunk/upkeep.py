@@ -1,4 +1,7 @@
-"""Maintenance in the background: rollups of touched hours, retention, compression; see `storage.maintenance`."""
+"""Maintenance in the background: cases as counts, rollups of touched hours, retention, compression.
+
+See `alerts.retention` and `storage.maintenance`.
+"""
 
 import asyncio
 import logging
@@ -7,6 +10,8 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from alerts.retention import expire_cases
+from alerts.statistics.loading import Asking
 from config.settings import Settings
 from storage.database import Connection
 from storage.failures import Retryable
@@ -26,6 +31,7 @@ class Upkeep:
 
     def __init__(self, settings: Settings, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._retention = settings.retention
+        self._asking = Asking.of(settings.alerts)
         self._connect = connect
         self._connection: Connection | None = None
 
@@ -35,7 +41,9 @@ class Upkeep:
             try:
                 self._connection = await self._connect()
                 async with self._connection:
-                    await run_maintenance(self._connection, self._retention, now=datetime.now(UTC))
+                    now = datetime.now(UTC)
+                    await expire_cases(self._connection, self._retention, now=now, asking=self._asking)
+                    await run_maintenance(self._connection, self._retention, now=now)
             except (psycopg.Error, OSError, Retryable) as error:
                 log.warning("maintenance_failed error=%s", type(error).__name__)
             await asyncio.sleep(PERIOD)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from decoders.readings import Reading
+from decoders.readings import ParkingBay, Reading
 from decoders.uplink import Privacy
 from storage.buckets import Width
 from storage.database import Connection
@@ -47,8 +47,10 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
 
 
 def readings_span(kind: type[Reading], retention: RetentionSettings) -> timedelta | None:
-    """How long the kind's readings are kept."""
-    return retention.span("readings_household" if kind.privacy is Privacy.HOUSEHOLD else "readings")
+    """How long the kind's readings are kept; a bay's tell who stood where, so they have a shorter time of their own."""
+    span = retention.span("readings_household" if kind.privacy is Privacy.HOUSEHOLD else "readings")
+    own = retention.span("bay_events") if kind is ParkingBay else None
+    return min((one for one in (span, own) if one is not None), default=None)
 
 
 def rollups_span(kind: type[Reading], retention: RetentionSettings) -> timedelta | None:

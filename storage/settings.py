@@ -91,6 +91,15 @@ class RetentionSettings(BaseModel):
     rollups_household: int | None = Field(
         1095, ge=1, description="days that hourly and daily values of household meters are kept"
     )
+    bay_events: int | None = Field(
+        90, ge=32, description="days that bays' messages and charge points' statuses are kept; then counts per month"
+    )
+    cases: int | None = Field(
+        365, ge=32, description="days that closed alerts are kept with all their evidence; then counts per month"
+    )
+    names: int = Field(
+        365, ge=1, le=3650, description="days that the log says who did something with an alert or in the portal"
+    )
     redecode: int = Field(90, ge=1, description="days for which a re-decoding can be undone")
     compress_after: int = Field(
         7, ge=1, description="days after which TimescaleDB compresses (late data beyond cost more)"

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from alerts.charging.status import EvseState, evse_key
-from alerts.parking.settings import Timers
+from alerts.parking.settings import ParkingSettings, Timers
 from alerts.parking.verdict import Code
+from alerts.settings import AlertSettings
 from alerts.spans import Span
 from alerts.statistics.bays import Pool, Times, site_hours, united
 from alerts.statistics.calendar import Hours, Month
@@ -48,6 +49,13 @@ class Asking:
 
     zone: ZoneInfo
     timers: Timers = field(default_factory=Timers)
+
+    @classmethod
+    def of(cls, settings: AlertSettings) -> Self:
+        """As the rules about bays are set up; with their defaults where there is none."""
+        rules: Sequence[object] = list(settings.rules.values())
+        timers = [rule.timers for rule in rules if isinstance(rule, ParkingSettings)]
+        return cls(ZoneInfo(settings.calendar.time_zone), timers[0] if timers else Timers())
 
 
 @dataclass(frozen=True, slots=True)

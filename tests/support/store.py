@@ -26,6 +26,8 @@ FOR_EVER = RetentionSettings(
     gateway_stats=None,
     readings_household=None,
     rollups_household=None,
+    bay_events=None,
+    cases=None,
 )
 
 
