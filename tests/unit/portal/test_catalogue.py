@@ -32,6 +32,8 @@ def in_python():
                 for one in node.args:
                     assert isinstance(one, ast.Constant), f"{file}:{node.lineno}: _() takes a literal"
                     yield one.value
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Page":
+                yield from (one.value for one in node.args[1:2] if isinstance(one, ast.Constant))
 
 
 def in_scripts():
