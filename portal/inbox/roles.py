@@ -1,0 +1,12 @@
+"""Who sees cases and who acts on them."""
+
+from typing import Final
+
+from portal.auth import require
+from portal.site_settings import UserRole
+
+READING: Final = frozenset({UserRole.OFFICER, UserRole.OPERATOR})
+ACTING: Final = frozenset({UserRole.OFFICER})
+SCOPE: Final = "inbox"
+READING_SCOPE: Final = require(*READING, scope=SCOPE)
+ACTING_SCOPE: Final = require(*ACTING, scope=SCOPE)
