@@ -13,7 +13,7 @@ from alerts.charging.datex2 import PointStatus, StatusPublication, read_evse_ids
 from alerts.charging.exchange import ErrorKind, SourceError, ask, check, read_json
 from alerts.charging.intake import Learned, take
 from alerts.charging.metrics import ChargingMetrics
-from alerts.charging.polling import Clock, HeldConnection, SourceHealth, utc_now
+from alerts.charging.polling import Clock, HeldConnection, SourceHealth, in_time, utc_now
 from alerts.charging.settings import Datex2Settings
 from alerts.charging.status import RECHECK, EvseState, StatusEvent, evse_key, state_of
 from alerts.charging.store import known_keys, newest_status, read_link
@@ -74,21 +74,22 @@ class Datex2Source:
             await take(connection, Learned(self._name, contact_at=started), self._metrics)
         self.health.last_contact_at = started
 
-    async def recheck(self, evse_key: str) -> StatusEvent:
-        """Catch up now, and store what is then known last under the source `recheck`; UNKNOWN when that fails.
+    async def recheck(self, evse_key: str, database: HeldConnection) -> StatusEvent:
+        """Catch up now, and store what is then known last under the source `recheck`; UNKNOWN when that
+        fails or takes too long.
 
         Raises:
             Retryable, Fatal, psycopg.Error: it cannot be stored.
         """
         started = self._clock()
         try:
-            await self.poll()
+            await in_time(self.poll())
             reached = True
         except SourceError as error:
             self._metrics.failed(self._name, error.kind)
             logger.warning("charging_recheck_failed source=%s kind=%s reason=%r", self._name, error.kind, str(error))
             reached = False
-        async with self._database.use() as connection:
+        async with database.use() as connection:
             newest = await newest_status(connection, evse_key) if reached else None
             if newest is None or newest.source == RECHECK:
                 state, at = EvseState.UNKNOWN if newest is None else newest.status, started

@@ -62,9 +62,9 @@ def moment(value: object, received_at: datetime) -> datetime:
     if isinstance(value, str):
         try:
             at = datetime.fromisoformat(value.strip())
-        except ValueError:
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise ValueError("ts is no ISO 8601 time") from None
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
         try:

@@ -11,6 +11,7 @@ from typing import Final
 
 import aiomqtt
 import psycopg
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -118,7 +119,7 @@ class MqttSource:
             identifier=settings.client_id,
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
             clean_session=None if five else False,
-            clean_start=False,
+            clean_start=False if five else MQTT_CLEAN_START_FIRST_ONLY,
             properties=_session() if five else None,
             keepalive=settings.keepalive,
             timeout=CONNECT_SECONDS,

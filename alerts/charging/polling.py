@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 
@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 SPLAY: Final = 0.1
 FIRST_RETRY_SECONDS: Final = 5.0
 TRANSACTION_SECONDS: Final = 20.0
+RECHECK_SECONDS: Final = 3.5
+"""A rule that is about to raise an alert waits for 5 s."""
+
+T = TypeVar("T")
 
 Connect = Callable[[], Awaitable[Connection]]
 Clock = Callable[[], datetime]
@@ -110,6 +114,19 @@ class Rhythm:
         if self._health.failures:
             seconds = min(seconds, FIRST_RETRY_SECONDS * 2.0 ** min(self._health.failures - 1, 10))
         return seconds * random.uniform(1 - SPLAY, 1 + SPLAY)
+
+
+async def in_time(answer: Awaitable[T], seconds: float = RECHECK_SECONDS) -> T:
+    """The answer to a question for which somebody waits.
+
+    Raises:
+        SourceError: it takes too long.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise SourceError(ErrorKind.TIMEOUT, f"no answer within {seconds:g} s") from None
 
 
 async def attempt(work: Callable[[], Awaitable[None]], health: SourceHealth, metrics: ChargingMetrics) -> bool:

@@ -5,7 +5,10 @@ active engine runs it, because a broker knows one client of our name and an oper
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
+
+import psycopg
 
 from alerts.charging.datex2_feed import Datex2Source
 from alerts.charging.metrics import ChargingMetrics
@@ -17,6 +20,9 @@ from alerts.charging.polling import Clock, Connect, HeldConnection, Rhythm, Sour
 from alerts.charging.settings import ChargingSettings
 from alerts.charging.status import StatusEvent
 from alerts.charging.store import find_evse
+from storage.failures import Fatal, Retryable
+
+logger = logging.getLogger(__name__)
 
 
 class ChargingSources:
@@ -63,15 +69,17 @@ class ChargingSources:
     async def recheck(self, evse_key: str) -> StatusEvent | None:
         """The EVSE's status now, stored under the source `recheck`; UNKNOWN when its operator could not be asked.
 
-        None: its source cannot be asked (messages), or nobody knows it.
-
-        Raises:
-            Retryable, Fatal, psycopg.Error: the database cannot be used.
+        None: its source cannot be asked (messages), nobody knows it, or the database is away. Raises nothing that an
+        operator or the database may do.
         """
-        async with self._database.use() as connection:
-            known = await find_evse(connection, evse_key)
-        source = None if known is None else self._polled.get(known.source)
-        return None if source is None else await source.recheck(evse_key)
+        try:
+            async with self._database.use() as connection:
+                known = await find_evse(connection, evse_key)
+            source = None if known is None else self._polled.get(known.source)
+            return None if source is None else await source.recheck(evse_key, self._database)
+        except (Retryable, Fatal, psycopg.Error) as error:
+            logger.warning("charging_recheck_lost reason=%s", type(error).__name__)
+            return None
 
     def health(self) -> Sequence[SourceHealth]:
         """How every link is that runs here."""

@@ -126,9 +126,9 @@ def read_time(value: object, name: str) -> datetime:
         raise Invalid(f"{name} is no time")
     try:
         at = datetime.fromisoformat(value.upper())
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid(f"{name} is no time") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def write_time(at: datetime) -> str:

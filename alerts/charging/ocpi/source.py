@@ -19,7 +19,7 @@ from alerts.charging.metrics import ChargingMetrics
 from alerts.charging.ocpi.credentials import RENEW_AFTER, Handshake, Link
 from alerts.charging.ocpi.locations import Desk
 from alerts.charging.ocpi.models import Evse, Invalid, Location, read_evse, read_location
-from alerts.charging.polling import Clock, HeldConnection, SourceHealth, utc_now
+from alerts.charging.polling import Clock, HeldConnection, SourceHealth, in_time, utc_now
 from alerts.charging.status import RECHECK, EvseState, StatusEvent
 from alerts.charging.store import find_evse, newest_status, read_link, unsettled
 from storage.database import Connection
@@ -73,22 +73,22 @@ class OcpiSource:
             forgotten = await unsettled(connection, self._name)
         self.health.last_contact_at = started
         for evse_key in forgotten:
-            await self.recheck(evse_key)
+            await self.recheck(evse_key, self._database)
 
-    async def recheck(self, evse_key: str) -> StatusEvent:
-        """Ask for one EVSE now and store what comes under the source `recheck`; UNKNOWN when nothing comes.
+    async def recheck(self, evse_key: str, database: HeldConnection) -> StatusEvent:
+        """Ask for one EVSE now and store what comes under the source `recheck`; UNKNOWN when nothing comes in time.
 
         Raises:
             Retryable, Fatal, psycopg.Error: it cannot be stored.
         """
         started = self._clock()
         try:
-            evse: Evse | None = await self._ask(evse_key)
+            evse: Evse | None = await in_time(self._ask(evse_key, database))
         except SourceError as error:
             self._metrics.failed(self._name, error.kind)
             logger.warning("charging_recheck_failed source=%s kind=%s reason=%r", self._name, error.kind, str(error))
             evse = None
-        async with self._database.use() as connection:
+        async with database.use() as connection:
             event = await self._rechecked(connection, evse_key, evse, started)
             contact = None if evse is None else started
             await take(connection, Learned(self._name, [event], contact_at=contact), self._metrics)
@@ -134,8 +134,8 @@ class OcpiSource:
             tell(self._name, problems, self._metrics)
             yield locations
 
-    async def _ask(self, evse_key: str) -> Evse:
-        async with self._database.use() as connection:
+    async def _ask(self, evse_key: str, database: HeldConnection) -> Evse:
+        async with database.use() as connection:
             found, known = await self._handshake.link(connection), await find_evse(connection, evse_key)
         if found is None:
             raise SourceError(ErrorKind.HANDSHAKE, "not registered")
