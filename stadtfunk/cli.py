@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from stadtfunk.commands import (
+    alerts,
     assets,
     check_config,
     codec,
@@ -71,6 +72,7 @@ app.add_typer(decoder.app, name="decoder")
 app.add_typer(codec.app, name="codec")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(portal.app, name="portal")
 
 

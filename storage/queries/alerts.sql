@@ -222,3 +222,25 @@ SELECT rule, severity, count(*) FROM alert WHERE closed_at IS NULL GROUP BY rule
 
 -- name: rules_with_open_alerts
 SELECT DISTINCT rule FROM alert WHERE closed_at IS NULL
+
+-- name: listed_alerts
+SELECT
+    a.number, a.rule, a.subject, a.subject_kind, coalesce(s.key, ''), a.district, a.code, a.severity, a.confidence,
+    a.state, a.reason, a.group_key, a.since, a.opened_at, a.closed_at, a.facts
+FROM alert AS a
+LEFT JOIN asset AS s ON s.id = a.asset_id
+WHERE (%(ended)s OR a.closed_at IS NULL)
+    AND (%(rule)s::text IS NULL OR a.rule = %(rule)s)
+    AND (%(number)s::text IS NULL OR a.number = %(number)s)
+ORDER BY a.opened_at DESC, a.id DESC
+LIMIT %(limit)s
+
+-- name: listed_events
+SELECT e.position, e.at, e.kind, e.actor, e.actor_salt, e.actor_commitment, e.reason, e.detail, e.previous_hash, e.hash
+FROM alert_event AS e
+JOIN alert AS a ON a.id = e.alert_id
+WHERE a.number = %s
+ORDER BY e.position
+
+-- name: allow_long_statements
+SET LOCAL statement_timeout = '15min'
