@@ -1,4 +1,4 @@
-"""The simulated city as a program of its own: `python -m stadtfunk.demo history | live | assets`."""
+"""The simulated city as a program: `python -m stadtfunk.demo history | live | assets | parking | operator`."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stadtfunk.demo.assets import assets
+from stadtfunk.demo.charge_points import past_as_json
 from stadtfunk.demo.history import history
 from stadtfunk.demo.live import BrokerAccess, LiveCity
 from stadtfunk.demo.settings import WHITE_SPOTS, DemoSettings
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             scale=options.scale,
             without_gateways=WHITE_SPOTS if options.white_spots else (),
+            started_at=tuple(options.started),
         )
         return int(options.run(settings, options))
     except BrokenPipeError:  # the reader has gone: nobody wants the rest
@@ -72,12 +74,33 @@ def _assets(settings: DemoSettings, _: argparse.Namespace) -> int:
     return 0
 
 
+def _parking(settings: DemoSettings, options: argparse.Namespace) -> int:
+    start = options.end - timedelta(days=options.days)
+    installed = datetime.combine(settings.installed_on, datetime.min.time(), UTC)
+    json.dump(past_as_json(settings, max(start, installed), options.end), sys.stdout)
+    return 0
+
+
+def _operator(settings: DemoSettings, options: argparse.Namespace) -> int:
+    from stadtfunk.demo.platform import serve_operator
+
+    token = options.token_file.read_text(encoding="utf-8").strip()
+    return asyncio.run(serve_operator(settings, begins_at=options.end, port=options.port, token=token))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stadtfunk.demo", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=DemoSettings().seed, help="another number, another city")
     common.add_argument("--scale", type=float, default=1.0, help="multiplies trees and meters")
+    common.add_argument(
+        "--started",
+        type=_moment,
+        action="append",
+        default=[],
+        help="when the demo was started (ISO time, repeatable): more cars come around it",
+    )
     common.add_argument("--white-spots", action="store_true", help="leave out four gateways")
 
     past = commands.add_parser("history", parents=[common], help="write a replay file to standard output")
@@ -94,6 +117,17 @@ def _parser() -> argparse.ArgumentParser:
     now.add_argument("--end", type=_moment, default=datetime.now(UTC), help="the END of the history before it")
     now.add_argument("--speed", type=float, default=1.0, help="times real time; above 1 the city runs ahead of it")
     now.set_defaults(run=_live)
+
+    bays = commands.add_parser("parking", parents=[common], help="write what happened on the bays as JSON")
+    bays.add_argument("--days", type=float, default=7.0)
+    bays.add_argument("--end", type=_moment, default=datetime.now(UTC), help="ISO time, by default now")
+    bays.set_defaults(run=_parking)
+
+    points = commands.add_parser("operator", parents=[common], help="a charge-point operator's OCPI platform")
+    points.add_argument("--port", type=int, required=True)
+    points.add_argument("--token-file", type=Path, required=True, help="what partners register with")
+    points.add_argument("--end", type=_moment, default=datetime.now(UTC), help="the END of the history before it")
+    points.set_defaults(run=_operator)
 
     things = commands.add_parser("assets", parents=[common], help="write all assets as a city file in JSON")
     things.set_defaults(run=_assets)

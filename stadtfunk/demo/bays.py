@@ -10,9 +10,10 @@ import numpy as np
 
 from stadtfunk.demo.clock import DAY, MINUTE, SECOND, Day, random_stream
 from stadtfunk.demo.device import Application, Asset, Device, Frames
-from stadtfunk.demo.parking import Occupancy, ParkingDay, ParkingProcess
+from stadtfunk.demo.parking import Occupancy, ParkingDay
 from stadtfunk.demo.payloads import bosch_tps110, nwave_nps405
 from stadtfunk.demo.settings import DemoSettings
+from stadtfunk.demo.stage import Stage
 from stadtfunk.demo.weather import DayWeather
 
 
@@ -48,13 +49,13 @@ class BaySensors:
         self._seed = settings.seed
         self.devices = tuple(bay_device(settings, bay) for bay in bays)
         self.parking = ParkingDay((), ())
-        self._process = ParkingProcess(settings.parking, settings.seed, bays)
+        self._stage = Stage(settings.parking, settings.seed, bays, settings.started_at)
         self._changes = [[Change(0, False, 0.0)] for _ in bays]
 
     def day(self, day: Day, weather: DayWeather, *, restarts: Mapping[int, int], payloads: bool) -> Frames:
         """What the sensors send on `day`; `restarts` gives the time at which a sensor restarts (by bay)."""
         rng = random_stream(self._seed, "bay sensors", day.number)
-        self.parking = self._process.advance(day)
+        self.parking = self._stage.advance(day)
         self._note(self.parking.occupancies, rng)
         rows: list[tuple[int, Sighting]] = []
         for bay in range(len(self.devices)):
@@ -77,7 +78,8 @@ class BaySensors:
     def _note(self, occupancies: Sequence[Occupancy], rng: np.random.Generator) -> None:
         """Turn stays into changes of state; each car weakens the radio in its own way."""
         for occupancy in occupancies:
-            loss = float(rng.uniform(*self._settings.radio.car_loss_db))
+            radio = self._settings.radio
+            loss = radio.staged_car_loss_db if occupancy.staged else float(rng.uniform(*radio.car_loss_db))
             changes = self._changes[occupancy.bay]
             changes.append(Change(occupancy.arrived_at, True, loss))
             changes.append(Change(occupancy.left_at, False, 0.0))

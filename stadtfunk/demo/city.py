@@ -18,7 +18,7 @@ from stadtfunk.demo.heat import HeatMeters
 from stadtfunk.demo.meters import connect, meter_assets
 from stadtfunk.demo.outages import Outage, Outages, reachable
 from stadtfunk.demo.parking import ParkingDay
-from stadtfunk.demo.places import bays, city_assets, gateways
+from stadtfunk.demo.places import bays_in_use, city_assets, gateways
 from stadtfunk.demo.planting import install, plant, tree_assets
 from stadtfunk.demo.radio import Radio
 from stadtfunk.demo.sessions import Sessions, SessionStart
@@ -46,11 +46,10 @@ class _Population:
     """What stands in the city and does not change."""
 
     def __init__(self, settings: DemoSettings) -> None:
-        bay_count = min(settings.parking.bays, max(1, round(settings.parking.bays * settings.scale)))
         self.trees = plant(settings)
         self.probes = install(settings, self.trees)
         self.meters, self.stations = connect(settings)
-        self.bays = bays()[:bay_count]
+        self.bays = bays_in_use(settings)
 
 
 class _Families:
@@ -86,6 +85,15 @@ class _Sent:
     address: Integers
 
 
+@dataclass(slots=True)
+class _Aired:
+    """What became of a part of a day's frames."""
+
+    frames: Frames
+    channel: Integers
+    deliveries: Deliveries
+
+
 class _Motion:
     """Everything that changes from day to day; `number` is the next day to come."""
 
@@ -118,7 +126,9 @@ class DemoCity:
         self._population = _Population(settings)
         self.first_day = day_number(settings.installed_on)
         self.gateways = gateways(settings.without_gateways)
-        self.devices: tuple[Device, ...] = _Families(settings, self._population).devices
+        families = _Families(settings, self._population)
+        self.devices: tuple[Device, ...] = families.devices
+        self._first_bay = families.offsets[-1]
         self.radio = Radio(settings.radio, self.devices, self.gateways, random_stream(settings.seed, "links"))
         self.outages = Outages(settings.faults, settings.seed, len(self.gateways))
         self._known: _Motion | None = None
@@ -150,9 +160,9 @@ class DemoCity:
             if not payloads:
                 sent.frames.payload = sent.frames.decoded = [b""] * len(sent.frames)
             outages = self.outages.touching(day)
-            headers, deliveries = self._air(day, sent, outages)
+            frames, headers, deliveries = self._air(day, sent, outages)
             yield CityDay(
-                day, sent.weather, motion.families.bays.parking, sent.frames, headers, sent.starts, outages, deliveries
+                day, sent.weather, motion.families.bays.parking, frames, headers, sent.starts, outages, deliveries
             )
 
     def wind(self, first: int) -> None:
@@ -167,22 +177,34 @@ class DemoCity:
             motion.advance(day_of(motion.number), payloads=False)
         return motion
 
-    def _air(self, day: Day, sent: "_Sent", outages: list[Outage]) -> tuple[Headers, Deliveries]:
-        """Send the frames of a day through the air and the network."""
-        settings, frames = self.settings, sent.frames
-        rng = random_stream(settings.seed, "air", day.number)
-        receptions = self.radio.receive(frames, reachable(outages, frames.sent_at, len(self.gateways)), rng)
-        deliveries = deliver(
-            frames, receptions, outages, self._unchecked[frames.device], (settings.faults, settings.network), rng
-        )
+    def _air(self, day: Day, sent: "_Sent", outages: list[Outage]) -> tuple[Frames, Headers, Deliveries]:
+        """Send the frames of a day through the air and the network.
+
+        The bays draw for themselves: what is staged there changes nothing for trees and meters.
+        """
+        bays = int(np.searchsorted(sent.frames.device, self._first_bay))
+        parts = [
+            self._send(sent.frames.rows(rows), outages, random_stream(self.settings.seed, purpose, day.number))
+            for rows, purpose in ((slice(0, bays), "air"), (slice(bays, None), "air over the bays"))
+        ]
+        frames = Frames.join([part.frames for part in parts], (0, 0))
         headers = Headers(
             f_cnt=sent.f_cnt,
             address=sent.address,
             spreading_factor=self.radio.spreading_factor[frames.device],
-            channel=rng.integers(0, len(CHANNELS_HZ), len(frames)),
+            channel=np.concatenate([part.channel for part in parts]),
         )
+        return frames, headers, Deliveries.join([part.deliveries for part in parts], (0, bays))
+
+    def _send(self, frames: Frames, outages: list[Outage], rng: np.random.Generator) -> "_Aired":
+        settings = self.settings
+        receptions = self.radio.receive(frames, reachable(outages, frames.sent_at, len(self.gateways)), rng)
+        deliveries = deliver(
+            frames, receptions, outages, self._unchecked[frames.device], (settings.faults, settings.network), rng
+        )
+        channel = rng.integers(0, len(CHANNELS_HZ), len(frames))
         self._spoil(frames, rng)
-        return headers, deliveries
+        return _Aired(frames, channel, deliveries)
 
     def _spoil(self, frames: Frames, rng: np.random.Generator) -> None:
         """Some payloads arrive broken, and some frames carry answers to the network server alone."""

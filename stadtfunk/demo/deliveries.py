@@ -55,6 +55,31 @@ class Deliveries:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @classmethod
+    def join(cls, parts: Sequence["Deliveries"], frames: Sequence[int]) -> "Deliveries":
+        """One table of several; `frames` is the first frame of each."""
+        events = _begins([len(part) for part in parts])
+        copies = _begins([len(part.receptions) for part in parts])
+        return cls(
+            frame=np.concatenate([part.frame + begin for part, begin in zip(parts, frames, strict=True)]),
+            identity=np.concatenate([part.identity + begin for part, begin in zip(parts, events, strict=True)]),
+            published_at=np.concatenate([part.published_at for part in parts]),
+            first=np.concatenate([part.first + begin for part, begin in zip(parts, copies, strict=True)]),
+            last=np.concatenate([part.last + begin for part, begin in zip(parts, copies, strict=True)]),
+            receptions=Receptions.join([part.receptions for part in parts], frames),
+            ns_time=np.concatenate([part.ns_time for part in parts]),
+            dropped=[
+                Dropped(one.frame + begin, one.at, one.repeats)
+                for part, begin in zip(parts, frames, strict=True)
+                for one in part.dropped
+            ],
+        )
+
+
+def _begins(lengths: Sequence[int]) -> list[int]:
+    """Where each of several tables begins in the joined one."""
+    return [sum(lengths[:number]) for number in range(len(lengths))]
+
 
 def deliver(
     frames: Frames,

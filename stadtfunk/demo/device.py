@@ -91,6 +91,17 @@ class Frames:
     def __len__(self) -> int:
         return len(self.device)
 
+    def rows(self, chosen: slice) -> "Frames":
+        """Some of the rows; the table keeps its own."""
+        return Frames(
+            self.device[chosen],
+            self.sent_at[chosen],
+            self.f_port[chosen],
+            self.car_loss[chosen],
+            self.payload[chosen],
+            self.decoded[chosen],
+        )
+
     @classmethod
     def regular(cls, device: Integers, sent_at: Integers, f_port: Integers, payload: list[bytes]) -> "Frames":
         """Frames of devices without cars over them and without a codec on the network server."""

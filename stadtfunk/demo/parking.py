@@ -29,7 +29,11 @@ class Stay(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """One car on one bay; times in nanoseconds. `plugged_at` and `unplugged_at` are None without a session."""
+    """One car on one bay; times in nanoseconds. `plugged_at` and `unplugged_at` are None without a session.
+
+    Attributes:
+        staged: it came for somebody who looks at the demo.
+    """
 
     bay: int
     stay: Stay
@@ -37,6 +41,7 @@ class Occupancy:
     left_at: int
     plugged_at: int | None = None
     unplugged_at: int | None = None
+    staged: bool = False
 
 
 class Interval(NamedTuple):
@@ -102,6 +107,22 @@ class ParkingProcess:
             tuple(sorted(occupancies, key=lambda occupancy: occupancy.arrived_at)),
             tuple(sorted(statuses, key=lambda status: status.sent_at)),
         )
+
+    def link_outages(self, number: int) -> list[Interval]:
+        """Intervals that begin on a day and in which no status of any charge point comes through."""
+        known = self._outages.get(number)
+        if known is None:
+            settings = self._settings
+            rng = random_stream(self._seed, "charge-point link", number)
+            begins = rng.random(rng.poisson(settings.link_outages_per_day)) * DAY + number * DAY
+            lengths = rng.exponential(settings.link_outage_mean_min * MINUTE, len(begins))
+            known = [Interval(int(began), int(began + length)) for began, length in zip(begins, lengths, strict=True)]
+            self._outages[number] = known
+        return known
+
+    def faults(self, bay: int) -> Sequence[Interval]:
+        """When the charge point of a bay is out of order, as far as it is known on the day taken last."""
+        return self._faults[bay]
 
     def _rates(self, day: Day) -> list[float]:
         """Arrivals per bay in each UTC hour."""
@@ -196,20 +217,8 @@ class ParkingProcess:
         """A status on its way: delayed by the back-end, lost at random or while the link is down."""
         sent_at = at + int(rng.uniform(*self._settings.backend_delay_s) * SECOND)
         lost = rng.random() < self._settings.lost_push_probability
-        outages = self._link_outages(sent_at // DAY)
+        outages = self.link_outages(sent_at // DAY)
         return EvseStatus(evse_id, state, at, sent_at, lost or any(gap.began <= sent_at < gap.ended for gap in outages))
-
-    def _link_outages(self, number: int) -> list[Interval]:
-        """Intervals that begin on a day and in which no status of any charge point comes through."""
-        known = self._outages.get(number)
-        if known is None:
-            settings = self._settings
-            rng = random_stream(self._seed, "charge-point link", number)
-            begins = rng.random(rng.poisson(settings.link_outages_per_day)) * DAY + number * DAY
-            lengths = rng.exponential(settings.link_outage_mean_min * MINUTE, len(begins))
-            known = [Interval(int(began), int(began + length)) for began, length in zip(begins, lengths, strict=True)]
-            self._outages[number] = known
-        return known
 
 
 def evse_of(bays: Sequence[Asset], index: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from stadtfunk.demo.device import Asset, Probe
+from stadtfunk.demo.settings import DemoSettings
 
 METRES_PER_DEGREE = 111_320.0
 
@@ -83,6 +84,12 @@ def gateways(without: Sequence[str] = ()) -> tuple[Gateway, ...]:
 def bays() -> tuple[Asset, ...]:
     """The bays with a ground sensor."""
     return tuple(asset for asset in city_assets() if asset.kind == "bay")
+
+
+def bays_in_use(settings: DemoSettings) -> tuple[Asset, ...]:
+    """The bays of a city of this size."""
+    most = settings.parking.bays
+    return bays()[: min(most, max(1, round(most * settings.scale)))]
 
 
 @cache

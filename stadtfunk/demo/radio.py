@@ -41,6 +41,16 @@ class Receptions:
         """The chosen rows, by mask or by index."""
         return Receptions(self.frame[chosen], self.gateway[chosen], self.rssi[chosen], self.snr[chosen])
 
+    @classmethod
+    def join(cls, parts: Sequence["Receptions"], offsets: Sequence[int]) -> "Receptions":
+        """One table of several; `offsets` is the first frame of each."""
+        return cls(
+            np.concatenate([part.frame + offset for part, offset in zip(parts, offsets, strict=True)]),
+            np.concatenate([part.gateway for part in parts]),
+            np.concatenate([part.rssi for part in parts]),
+            np.concatenate([part.snr for part in parts]),
+        )
+
 
 def hata_city_loss(distance_km: Floats, height_m: Floats, settings: RadioSettings) -> Floats:
     """Median path loss in dB between a gateway `height_m` above ground and a device (Hata 1980, small city)."""

@@ -4,7 +4,7 @@ The defaults make a city like Mainz with demonstration values; none of them is a
 watering or consumption. The same settings always give the same messages.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -36,6 +36,7 @@ class RadioSettings(DemoModel):
     tree_loss_db: float = 6.0
     bay_loss_db: float = 12.0
     car_loss_db: tuple[float, float] = Field((15.0, 25.0), description="added while a car covers the sensor")
+    staged_car_loss_db: float = Field(3.0, description="the same for cars of scenes, so that people see what they do")
     meter_losses_db: tuple[float, ...] = Field((15.0, 22.0, 28.0, 34.0), description="basements, equally likely")
 
 
@@ -229,6 +230,7 @@ class DemoSettings(DemoModel):
     scale: float = Field(1.0, gt=0, le=20, description="multiplies trees and meters; below 1 the bays too")
     installed_on: date = Field(date(2026, 1, 1), description="the simulation starts here, whatever is asked for")
     without_gateways: tuple[str, ...] = Field((), description="names of gateways to leave out: white spots appear")
+    started_at: tuple[datetime, ...] = Field((), description="when the demo was started; scenes are played around it")
     burst_minutes: float = Field(8.0, ge=0, description="the live stream starts with at least these last minutes")
     radio: RadioSettings = RadioSettings()
     weather: WeatherSettings = WeatherSettings()
