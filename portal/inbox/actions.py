@@ -23,18 +23,13 @@ from portal.inbox.roles import ACTING_SCOPE
 from portal.pages import translator_of
 from portal.services import PortalServices, Services
 from portal.times import clock
-from portal.translation import Translator
+from portal.translation import Translator, _
 from portal.users import User
 
 MAX_TEXT: Final = 2000
 """Longer notes are refused with a sentence up to here, and without one above."""
 
 routes = APIRouter()
-
-
-def _(sentence: str) -> str:
-    """Marks a sentence for the catalogue."""
-    return sentence
 
 
 class Sent(BaseModel):

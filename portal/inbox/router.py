@@ -25,6 +25,7 @@ from portal.inbox.filters import Filter, Shifts, Since, Tab, Whose
 from portal.inbox.roles import ACTING, READING, READING_SCOPE
 from portal.pages import STATIC, Page, render
 from portal.services import PortalServices, Services
+from portal.translation import _
 from portal.users import User
 from storage.database import Connection
 from storage.failures import Retryable
@@ -139,11 +140,6 @@ async def _forget(services: PortalServices) -> None:
         except (Retryable, psycopg.Error) as error:
             logger.warning("inbox_keys_not_forgotten reason=%s", type(error).__name__)
         await asyncio.sleep(FORGET_EVERY)
-
-
-def _(sentence: str) -> str:
-    """Marks a sentence for the catalogue."""
-    return sentence
 
 
 TABS: Final = {Tab.OPEN: _("Offen"), Tab.STAY: _("Parkdauer"), Tab.CLOSED: _("Erledigt")}

@@ -12,12 +12,7 @@ from alerts.model import AlertState, EventKind
 from alerts.parking.confidence import Doubt
 from alerts.parking.inputs import Regime
 from alerts.parking.verdict import BayState, Code, EndReason
-
-
-def _(sentence: str) -> str:
-    """Marks a sentence for the catalogue; it is translated where it is shown."""
-    return sentence
-
+from portal.translation import _
 
 CODES: Final[Mapping[str, str]] = {
     Code.V1_NO_CHARGE: _("Belegt ohne Ladevorgang"),

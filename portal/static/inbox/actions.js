@@ -96,13 +96,32 @@ export class Actions {
     return this.refused(one, answer);
   }
 
+  /** Say why it was refused: at its form if that is still there, else above the page. The note is not kept. */
   async refused(one, answer) {
     const said = await answer.json().catch(() => ({}));
     one.failed = said.message ?? String(answer.status);
-    write(this.all);
+    one.note = "";
     toast(one.failed, "danger");
+    const form = [...document.querySelectorAll("form[data-action]")].find((other) => other.elements.key?.value === one.key);
+    if (answer.status === 422 && form) {
+      this.drop(one);
+      this.complain(form, one.failed);
+      return true;
+    }
+    write(this.all);
     this.changed();
     return true;
+  }
+
+  complain(form, text) {
+    const field = form.querySelector("textarea, input[type=radio]");
+    const said = form.querySelector("[data-complaint]") ?? document.createElement("p");
+    said.dataset.complaint = "";
+    said.className = "field__error";
+    said.setAttribute("role", "alert");
+    said.textContent = text;
+    form.querySelector("button").before(said);
+    field?.focus();
   }
 
   async retry(one) {

@@ -38,8 +38,9 @@ export class Nearest {
     const pressed = !this.wanted;
     this.button.setAttribute("aria-pressed", String(pressed));
     sessionStorage.setItem("nearest", pressed ? "1" : "0");
-    if (pressed) this.start();
-    else this.order((one) => Number(one.dataset.order));
+    if (!pressed) return this.order((one) => Number(one.dataset.order));
+    this.start();
+    this.apply();
   }
 
   start() {
