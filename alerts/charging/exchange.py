@@ -33,6 +33,7 @@ class ErrorKind(StrEnum):
     HANDSHAKE = "handshake"
     CONFIGURATION = "configuration"
     DATABASE = "database"
+    DEFECT = "defect"
 
 
 class SourceError(Exception):

@@ -19,7 +19,7 @@ from alerts.charging.exchange import ErrorKind, SourceError
 from alerts.charging.intake import Learned, take
 from alerts.charging.messages import read_message
 from alerts.charging.metrics import ChargingMetrics
-from alerts.charging.polling import Clock, HeldConnection, SourceHealth, utc_now
+from alerts.charging.polling import Clock, HeldConnection, SourceHealth, attempt, utc_now
 from alerts.charging.settings import MqttSettings
 from storage.failures import Action, Fatal, Retryable, action_for
 
@@ -57,25 +57,29 @@ class MqttSource:
     async def run(self) -> None:
         """Take messages until cancelled; connects again when the connection ends."""
         while True:
-            try:
-                await self._listen()
-            except aiomqtt.MqttError as error:
-                self._failed(ErrorKind.UNREACHABLE, str(error))
-            except OSError as error:
-                self._failed(ErrorKind.CONFIGURATION, error.strerror or type(error).__name__)
+            await attempt(self._listen, self.health, self._metrics)
             wait = min(LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(self.health.failures, 10))
             await asyncio.sleep(random.uniform(wait / 2, wait))
 
     async def _listen(self) -> None:
+        """One connection, from its begin to its end.
+
+        Raises:
+            SourceError: how it ended.
+            OSError: a file of the configuration cannot be used.
+        """
         client = self._client()
         client._client.manual_ack_set(True)  # aiomqtt acknowledges what is only in its queue
-        async with client:
-            await client.subscribe(self._settings.topic, qos=1, timeout=CONNECT_SECONDS)
-            self.health.problem, self.health.failures = "", 0
-            logger.info("charging_subscribed source=%s", self._name)
-            async for message in client.messages:
-                await self._take(bytes(message.payload), self._clock(), retained=message.retain)
-                client._client.ack(message.mid, message.qos)
+        try:
+            async with client:
+                await client.subscribe(self._settings.topic, qos=1, timeout=CONNECT_SECONDS)
+                self.health.problem, self.health.failures = "", 0
+                logger.info("charging_subscribed source=%s", self._name)
+                async for message in client.messages:
+                    await self._take(bytes(message.payload), self._clock(), retained=message.retain)
+                    client._client.ack(message.mid, message.qos)
+        except aiomqtt.MqttError as error:
+            raise SourceError(ErrorKind.UNREACHABLE, str(error)) from None
 
     async def _take(self, payload: bytes, received_at: datetime, *, retained: bool) -> None:
         """Store what a message says; return when it is stored, or will never be."""
@@ -125,11 +129,6 @@ class MqttSource:
             timeout=CONNECT_SECONDS,
             tls_context=None if settings.tls is None else settings.tls.context(),
         )
-
-    def _failed(self, kind: ErrorKind, problem: str) -> None:
-        self._metrics.failed(self._name, kind)
-        logger.warning("charging_source_failed source=%s kind=%s reason=%r", self._name, kind, problem)
-        self.health.problem, self.health.failures = problem, self.health.failures + 1
 
 
 def _session() -> Properties:

@@ -24,6 +24,9 @@ TRANSACTION_SECONDS: Final = 20.0
 RECHECK_SECONDS: Final = 3.5
 """A rule that is about to raise an alert waits for 5 s."""
 
+_DEFECTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a mistake of ours, or a library's view of a setting, raises: it is told, and costs the other sources nothing."""
+
 T = TypeVar("T")
 
 Connect = Callable[[], Awaitable[Connection]]
@@ -139,6 +142,9 @@ async def attempt(work: Callable[[], Awaitable[None]], health: SourceHealth, met
         kind, problem = ErrorKind.DATABASE, type(error).__name__
     except OSError as error:
         kind, problem = ErrorKind.CONFIGURATION, f"{error.filename or 'a file'}: {error.strerror}"
+    except _DEFECTS as error:
+        kind, problem = ErrorKind.DEFECT, type(error).__name__
+        logger.error("charging_source_defect source=%s", health.name, exc_info=error)
     else:
         if health.failures:
             logger.info("charging_source_well source=%s failures=%d", health.name, health.failures)

@@ -1,7 +1,8 @@
 """All sources of charge points' statuses that one engine runs, and whom to ask again before an alert.
 
-Pushes (OCPI, webhooks) come to the portal and are stored there; what runs here is polls and subscriptions. Only the
-active engine runs it, because a broker knows one client of our name and an operator wants to be asked once.
+Pushes (OCPI, webhooks) come to the portal and are stored there; what runs here is polls and subscriptions. Of several
+processes one runs them, the others stand by (an advisory lock): a broker knows one client of our name, and an operator
+wants to be asked once. Any process may ask again before an alert.
 """
 
 import asyncio
@@ -20,9 +21,15 @@ from alerts.charging.polling import Clock, Connect, HeldConnection, Rhythm, Sour
 from alerts.charging.settings import ChargingSettings
 from alerts.charging.status import StatusEvent
 from alerts.charging.store import find_evse
+from storage.database import Connection, deadline, try_lock
 from storage.failures import Fatal, Retryable
 
 logger = logging.getLogger(__name__)
+
+LOCK = "charging sources"
+STAND_BY_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+LOCK_CHECK_SECONDS = 5.0
 
 
 class ChargingSources:
@@ -38,6 +45,7 @@ class ChargingSources:
     def __init__(
         self, settings: ChargingSettings, connect: Connect, metrics: ChargingMetrics, *, clock: Clock = utc_now
     ) -> None:
+        self._connect = connect
         self._metrics = metrics
         self._held: list[HeldConnection] = []
         self._database = self._hold(connect)
@@ -54,15 +62,14 @@ class ChargingSources:
         ]
 
     async def run(self) -> None:
-        """Run all sources until cancelled."""
+        """Stand by, then run all sources, until cancelled; returns at once where there are none."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for source in self._polled.values():
-                    seconds = source.settings.poll_seconds
-                    rhythm = Rhythm(source.health, self._metrics, source.poll, seconds=seconds)
-                    tasks.create_task(rhythm.run())
-                for subscribed in self._subscribed:
-                    tasks.create_task(subscribed.run())
+            while self._polled or self._subscribed:
+                try:
+                    await self._lead()
+                except* (psycopg.Error, Retryable, Fatal, OSError) as errors:
+                    logger.warning("charging_sources_wait reason=%s", type(errors.exceptions[0]).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self.close()
 
@@ -85,6 +92,21 @@ class ChargingSources:
         """How every link is that runs here."""
         return [source.health for source in (*self._polled.values(), *self._subscribed)]
 
+    async def _lead(self) -> None:
+        """Everything, as long as the lock is ours."""
+        connection = await self._connect()
+        async with connection:
+            while not await try_lock(connection, LOCK):  # noqa: ASYNC110 (what is waited for is another process)
+                await asyncio.sleep(STAND_BY_SECONDS)
+            logger.info("charging_sources_started polled=%d subscribed=%d", len(self._polled), len(self._subscribed))
+            async with asyncio.TaskGroup() as tasks:
+                for source in self._polled.values():
+                    rhythm = Rhythm(source.health, self._metrics, source.poll, seconds=source.settings.poll_seconds)
+                    tasks.create_task(rhythm.run())
+                for subscribed in self._subscribed:
+                    tasks.create_task(subscribed.run())
+                await _held(connection)
+
     async def close(self) -> None:
         """Close the connections to the database."""
         for held in self._held:
@@ -94,3 +116,11 @@ class ChargingSources:
         held = HeldConnection(connect)
         self._held.append(held)
         return held
+
+
+async def _held(connection: Connection) -> None:
+    """For ever; raises when the connection, and with it the lock, is gone."""
+    while True:
+        await asyncio.sleep(LOCK_CHECK_SECONDS)
+        async with deadline(connection, LOCK_CHECK_SECONDS):
+            await connection.execute("SELECT 1")

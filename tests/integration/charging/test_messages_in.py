@@ -16,6 +16,7 @@ from alerts.charging.settings import ChargingSettings
 from alerts.charging.sources import ChargingSources
 from portal.charging_webhook import router
 from storage.database import Role, connect
+from storage.failures import Retryable
 from tests.support.cpo import listening, serving_receiver, url_of
 
 pytestmark = pytest.mark.anyio
@@ -130,21 +131,15 @@ async def contacted(look):
 
 async def test_what_came_while_the_database_was_away_is_stored_once_it_is_back(mosquitto, database_settings, look):
     """Unacknowledged until stored: neither an ended listener nor a database that is away loses a message."""
-    away = True
-
-    async def connector():
-        if away:
-            raise OSError("no route")
-        return await connect(database_settings, role=Role.ALERTS)
+    away = False
 
     async def refusing():
-        from storage.failures import Retryable
-
         if away:
             raise Retryable("the database cannot be reached")
         return await connect(database_settings, role=Role.ALERTS)
 
     async with listening_to(mosquitto, refusing) as (registry, _):
+        away = True
         await publish(mosquitto, message("Available"))
         labels = {"source": "depot", "kind": "database"}
         async with asyncio.timeout(WAIT_SECONDS):

@@ -304,6 +304,29 @@ async def test_sources_run_by_themselves_and_recover(make_stage, database_settin
         assert registry.get_sample_value("stadtfunk_charging_errors_total", {**labels, "kind": "server"}) >= 1
 
 
+async def test_of_two_processes_one_asks(make_stage, database_settings):
+    async with make_stage(poll_seconds=1) as on:
+        connector = partial(connect, database_settings, role=Role.ALERTS)
+        both = [ChargingSources(on.settings, connector, ChargingMetrics(CollectorRegistry())) for _ in range(2)]
+        running = [asyncio.create_task(one.run()) for one in both]
+
+        def asking():
+            return [one for one in both if one.health()[0].last_contact_at is not None]
+
+        try:
+            await eventually(asking)
+            [active] = asking()
+            contacts = on.cpo.requests.count(("GET", "/ocpi/2.2.1/locations"))
+            await eventually(lambda: on.cpo.requests.count(("GET", "/ocpi/2.2.1/locations")) > contacts)
+            assert asking() == [active]
+            running[both.index(active)].cancel()
+            await eventually(lambda: len(asking()) == 2)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+
 async def eventually(condition):
     async with asyncio.timeout(WAIT_SECONDS):
         while not condition():
