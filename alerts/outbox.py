@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 POLL = timedelta(seconds=30)
 """Longest time without a look, should a wake-up be lost."""
 COUNT_EVERY = 15.0
-FINISH_WITHIN = 3.0
+FINISH_WITHIN = 1.0
 """Seconds that messages under way have at the end."""
 _LEASE_MARGIN = timedelta(seconds=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -89,15 +89,11 @@ class Outbox:
             metrics.add_channel(line.name)
 
     async def run(self) -> None:
-        """Send until `stop`, or until cancelled.
-
-        Raises:
-            Fatal: the database refuses us.
-        """
+        """Send until `stop`, or until cancelled; a database that is away, or refuses us, is waited for."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 workers = [tasks.create_task(self._work(line)) for line in self._lines for _ in range(line.workers)]
-                others = [tasks.create_task(one) for one in (self._listen(), self._digests(), self._count())]
+                others = [tasks.create_task(one) for one in self._beside()]
                 await self._stopping.wait()
                 self._wake()
                 if workers:
@@ -108,6 +104,10 @@ class Outbox:
                     task.cancel()
         finally:
             await self._close()
+
+    def _beside(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the workers and is cancelled at the end."""
+        return [self._count(), *([self._listen(), self._digests()] if self._lines else [])]
 
     def stop(self) -> None:
         """Take no further messages; `run` returns when those under way are settled, within `FINISH_WITHIN`."""

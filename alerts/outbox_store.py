@@ -12,7 +12,7 @@ import psycopg
 
 from alerts.channels import Outgoing
 from storage.database import Connection, deadline
-from storage.failures import Action, Fatal, Retryable, action_for
+from storage.failures import Fatal, Retryable
 from storage.statements import load
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class OutboxStore:
         """The next message of `channel` that is due, for the caller alone until `lease`.
 
         Raises:
-            Retryable: the database is away, as for all methods here.
+            Retryable: the database cannot be used now, as for all methods here.
         """
         values = {"channel": channel, "now": now, "lease": lease, "busy": list(busy)}
         row = await self._row("claim_in_order" if in_order else "claim", values)
@@ -93,8 +93,6 @@ class OutboxStore:
                     return await operation(connection)
             except psycopg.Error as error:
                 await self.close()
-                if action_for(error) is Action.FATAL:
-                    raise Fatal(f"the outbox cannot be read ({error.sqlstate}): {type(error).__name__}") from error
                 raise Retryable(f"the outbox cannot be read now: {type(error).__name__}") from error
 
     async def close(self) -> None:
@@ -106,7 +104,7 @@ class OutboxStore:
 
     async def written(self) -> AsyncIterator[None]:
         """Yields at the begin and whenever somebody wrote messages, until the connection is lost."""
-        connection = await self._connect()
+        connection = await self._new()
         try:
             await connection.execute("LISTEN stadtfunk_outbox")
             yield
@@ -120,8 +118,14 @@ class OutboxStore:
 
     async def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = await self._connect()
+            self._connection = await self._new()
         return self._connection
+
+    async def _new(self) -> Connection:
+        try:
+            return await self._connect()
+        except Fatal as error:  # messages wait for whoever mends it; the rest of the program goes on
+            raise Retryable(str(error)) from error
 
     async def _row(self, statement: str, values: dict[str, object]) -> tuple[Any, ...] | None:
         rows = await self.run(lambda connection: _rows(connection, statement, values))

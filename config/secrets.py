@@ -6,6 +6,7 @@ from contextlib import suppress
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, SecretStr
 
+from alerts.channels.settings import AppriseSettings, ChannelSettings, WebhookSettings
 from config.document import Location
 from config.settings import Settings
 from decoders.keys import KeyRing
@@ -37,7 +38,7 @@ def secrets_of(settings: Settings) -> frozenset[str]:
             if isinstance(value, dict):
                 found.update(_secret_values(value))
                 continue
-            found.add(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
+            found.update(map(_plain, value if isinstance(value, tuple) else (value,)))
     found.add(str(conninfo_to_dict("" if settings.database.embedded else settings.database.dsn).get("password", "")))
     if settings.database.password_file is not None:
         with suppress(OSError, ValueError):
@@ -61,8 +62,25 @@ def _readers(settings: Settings) -> Iterator[tuple[Location, Read]]:
     yield ("portal", "users_file"), settings.portal.read_users
     if settings.portal.oidc is not None:
         yield ("portal", "oidc", "client_secret_file"), settings.portal.oidc.read_client_secret
+    for name, channel in settings.alerts.channels.items():
+        for key, read in _channel_readers(channel):
+            yield ("alerts", "channels", name, key), read
     yield ("heartbeat", "url_file"), settings.heartbeat.read_url
     yield ("meter_keys_file",), settings.read_meter_keys
+
+
+def _channel_readers(channel: ChannelSettings) -> Iterator[tuple[str, Read]]:
+    if isinstance(channel, WebhookSettings):
+        yield "url_file", channel.read_url
+        yield "secret_file", channel.read_secret
+    elif isinstance(channel, AppriseSettings):
+        yield "urls_file", channel.read_urls
+    else:
+        yield "password_file", channel.read_password
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
 
 def _secret_values(value: object) -> Iterator[str]:

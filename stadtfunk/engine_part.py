@@ -1,4 +1,4 @@
-"""The alert engine as a part of the program: the engine, and what runs beside it."""
+"""The alert engine as a part of the program: the engine, and the sender of its messages beside it."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ from alerts.metrics import EngineMetrics
 from config.problems import ConfigurationError
 from config.settings import Settings
 from portal.health import Check
+from stadtfunk.outbox_part import OutboxPart
 from storage.database import Role, connect
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class EnginePart:
     ) -> None:
         connector = partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk alerts")
         self._engine = Engine(settings.alerts, connector, EngineMetrics(registry))
+        self._outbox = OutboxPart(settings, registry)
         self._settings = settings
         self._reread = reread
         self._asked = asyncio.Event()
@@ -42,7 +44,12 @@ class EnginePart:
         self._asked.set()
 
     def use(self, settings: Settings) -> None:
-        """Take other rules, channels and hours over, if they differ."""
+        """Take other rules, channels and hours over, if they differ; nothing when a channel cannot be made."""
+        try:
+            self._outbox.use(settings)
+        except ConfigurationError as error:
+            log.error("reload_failed reason=%r", str(error))
+            return
         if settings.alerts != self._settings.alerts:
             self._engine.use(settings.alerts)
             log.info("alert_rules_reloaded rules=%d", len(settings.alerts.rules))
@@ -52,6 +59,7 @@ class EnginePart:
         """Everything of it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._engine.run())
+            tasks.create_task(self._outbox.run())
             if self._reread is not None:
                 tasks.create_task(self._renew(self._reread))
 

@@ -54,8 +54,7 @@ class AppriseSender:
             raise Later(f"{failed} of {len(self._targets)} services did not take it", delivered=frozenset(done))
 
     async def close(self) -> None:
-        """Give up the threads."""
-        self._threads.close()
+        """Threads end with what they are doing."""
 
     def _notify(self, target: "Apprise", kind: str, text: texts.Text) -> bool:
         from apprise import NotifyFormat, NotifyType

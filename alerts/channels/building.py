@@ -1,6 +1,6 @@
-"""From settings to senders: every channel of the configuration, ready to send, and the test of one."""
+"""From the settings of a channel to its sender."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from alerts.channels import Sender, Wording
@@ -38,14 +38,3 @@ def make_sender(
 
         return AppriseSender(settings, wording, now=now)
     return WebhookSender(settings, wording, now=now)
-
-
-def make_senders(
-    channels: Mapping[str, ChannelSettings], *, time_zone: str = "Europe/Berlin", portal_url: str = ""
-) -> dict[str, tuple[ChannelSettings, Sender]]:
-    """Settings and sender of every channel that is enabled; raises like `make_sender`."""
-    return {
-        name: (one, make_sender(one, time_zone=time_zone, portal_url=portal_url))
-        for name, one in channels.items()
-        if one.enabled
-    }

@@ -54,8 +54,7 @@ class EmailSender:
         _judge_recipients(waiting, refused, message.delivered)
 
     async def close(self) -> None:
-        """Give up the threads."""
-        self._threads.close()
+        """Threads end with what they are doing."""
 
     def _deliver(self, mail: EmailMessage, recipients: Sequence[str], wire: "_Wire") -> dict[str, int]:
         """The whole conversation with the server; returns who was refused, with the server's code."""

@@ -22,8 +22,11 @@ def check_config(
     from config.load import load_settings
 
     with reported():
+        from stadtfunk.outbox_part import make_channels
+
         settings = load_settings(config_file(config))
         left_out = check_mapping(settings)
+        make_channels(settings)
     out = console()
     if show:
         out.print(effective(settings), markup=False, end="", soft_wrap=True)
