@@ -18,7 +18,7 @@ from portal.guards import security_headers
 from portal.pages import render, translator_of
 from portal.services import services_of
 from portal.translation import _
-from storage.failures import Retryable
+from storage.failures import Fatal, Retryable
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def handlers() -> dict[int | type[Exception], Handler]:
         HTTPException: _refused,
         RequestValidationError: _invalid,
         Retryable: _database_away,
+        Fatal: _database_away,
         psycopg.OperationalError: _database_away,
         Exception: _defect,
     }
@@ -121,7 +122,7 @@ def answer(request: Request, status: int, reason: str, *, headers: Mapping[str, 
 
 async def _know_visitor(request: Request) -> None:
     """Have the page around the error show the navigation of whoever is logged in, if the database answers."""
-    with suppress(Retryable, psycopg.Error):
+    with suppress(Retryable, Fatal, psycopg.Error):
         await visit_of(request)
 
 

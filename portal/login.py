@@ -21,7 +21,7 @@ from portal.services import PortalServices, Services
 from portal.sessions import Origin
 from portal.translation import LANGUAGES
 from portal.users import MAX_PASSWORD, User
-from storage.failures import Retryable
+from storage.failures import Fatal, Retryable
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ async def run(services: PortalServices) -> None:
         try:
             async with services.connection() as connection:
                 await services.sessions.clean(connection, services.clock())
-        except (Retryable, psycopg.Error) as error:
+        except (Retryable, Fatal, psycopg.Error) as error:
             logger.warning("portal_sessions_not_cleaned reason=%s", type(error).__name__)
         await asyncio.sleep(CLEAN_EVERY)
 

@@ -95,6 +95,7 @@ class Service:
         sources: settings of each source as in the file; what is not given has the program's default.
         settings: further sections of the file; keys of a section given here replace those made here.
         environment: variables besides the minimum of a process.
+        only: the part to run; empty: everything.
     """
 
     def __init__(
@@ -105,12 +106,14 @@ class Service:
         *,
         settings: Mapping[str, Settings] | None = None,
         environment: Mapping[str, str] | None = None,
+        only: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.file = folder / "stadtfunk.yaml"
         self._environment = {**ENVIRONMENT, **(environment or {})}
+        self._only = ["--only", only] if only else []
         self._process: subprocess.Popen[bytes] | None = None
         sections: dict[str, Settings] = {
             "database": {"dsn": dsn},
@@ -148,7 +151,7 @@ class Service:
         environment = self._environment | ({"STADTFUNK_FAULT": fault} if fault else {})
         with (self.folder / "stdout").open("ab") as stdout, (self.folder / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*PROGRAM, "run", "-c", str(self.file)],
+                [*PROGRAM, "run", "-c", str(self.file), *self._only],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
