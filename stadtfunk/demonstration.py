@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from typing import Self
 import httpx2
 import yaml
 
+from alerts.charging.store import sync_bays
 from config.load import load_settings
 from config.settings import Settings
 from ingest.replay import ReplayFile
@@ -213,7 +214,9 @@ class Demonstration:
     async def _import(self, rows: list[AssetRow]) -> Imported:
         connection = await connect(self.settings.database, role=Role.PORTAL, application_name="stadtfunk demo")
         async with connection:
-            return await import_assets(connection, rows)
+            imported = await import_assets(connection, rows)
+            await sync_bays(connection, datetime.now(UTC))
+            return imported
 
     def _configuration(self) -> dict[str, object]:
         login = self._broker.ingest

@@ -15,9 +15,10 @@ from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
 
 if TYPE_CHECKING:
+    from alerts.charging.store import Synced
     from config.settings import Settings
     from storage.asset_rows import AssetKind, AssetRow, Binding
-    from storage.assets import ListedAsset
+    from storage.assets import Imported, ListedAsset
     from storage.database import Connection
 
 IMPORT_EPILOG = examples(
@@ -55,12 +56,13 @@ def import_(
     kind: KindOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Add and update assets and their devices; nothing is deleted, and importing again changes nothing.
+    """Add and update assets, their devices and charge points; nothing is deleted, importing again changes nothing.
 
     A CSV has the columns key, name, district, latitude, longitude, kind and, for the device, dev_eui, valid_from,
     valid_to, subject, channel; further columns become attributes.
     """
     with reported(), _refusals():
+        from alerts.charging.store import sync_bays
         from storage.assets import import_assets
 
         settings = load(config)
@@ -68,7 +70,12 @@ def import_(
         if path is None:
             raise typer.BadParameter(text("name a file, or set `city` in the configuration"), param_hint="FILE")
         rows = read_rows(path, _kind(kind))
-        done = _ask(settings, lambda connection: import_assets(connection, rows))
+
+        async def import_all(connection: "Connection") -> "tuple[Imported, Synced]":
+            imported = await import_assets(connection, rows)
+            return imported, await sync_bays(connection, datetime.now(UTC))
+
+        done, links = _ask(settings, import_all)
     console().print(
         text(
             "Assets: {created} new, {updated} changed, {unchanged} as before; {bindings} bindings new or ended.",
@@ -79,6 +86,10 @@ def import_(
         ),
         soft_wrap=True,
     )
+    if any(links):
+        console().print(
+            text("Charge points of bays: {added} new, {ended} ended.", added=links.added, ended=links.ended)
+        )
 
 
 @app.command("list", epilog=LIST_EPILOG)

@@ -116,3 +116,19 @@ def test_what_cannot_be_is_refused_with_the_reason(assets, words, code, message)
     result = assets(*words)
     assert result.exit_code == code
     assert message in result.stderr
+
+
+def test_bays_get_their_charge_points(assets):
+    city = {
+        "assets": [
+            {"kind": "bay", "key": "LS01-1", "attributes": {"mapping": "FIXED", "evses": ["DE*XXX*ELS01*1"]}},
+            {"kind": "bay", "key": "LS01-2", "attributes": {"mapping": "GROUP", "evses": ["DE*XXX*ELS01*2"]}},
+        ]
+    }
+    first = assets("import", "FILE", name="city.json", content=json.dumps(city))
+    assert first.output.endswith("Charge points of bays: 2 new, 0 ended.\n")
+    again = assets("import", "FILE", name="city.json", content=json.dumps(city))
+    assert "Charge points" not in again.output
+    city["assets"][0]["attributes"]["evses"] = ["DE*XXX*ELS01*3"]
+    changed = assets("import", "FILE", name="city.json", content=json.dumps(city))
+    assert changed.output.endswith("Charge points of bays: 1 new, 1 ended.\n")
