@@ -54,7 +54,7 @@ class Place:
     @property
     def known_keys(self) -> tuple[str, ...]:
         """The keys of the models here; empty where any key or none is allowed."""
-        return tuple(dict.fromkeys(name for model in self.models for name in model.model_fields))
+        return tuple(dict.fromkeys(name for model in self.models for name in _written(model)))
 
     @property
     def options(self) -> tuple[object, ...]:
@@ -99,7 +99,7 @@ class SettingRow:
 
 def settings_rows(model: type[BaseModel], prefix: str = "") -> Iterator[SettingRow]:
     """Every setting below `model`, sections before their keys."""
-    for name, field in model.model_fields.items():
+    for name, field in _written(model).items():
         key = f"{prefix}{name}"
         place = Place(_alternatives(field.annotation))
         yield SettingRow(key, field, place.types)
@@ -121,8 +121,9 @@ def _rows_of_all(models: Sequence[type[BaseModel]], key: str) -> Iterator[Settin
     seen = set()
     for model in models:
         for row in settings_rows(model, f"{key}."):
-            if (row.key, row.field.description) not in seen:
-                seen.add((row.key, row.field.description))
+            told = (row.key, row.field.description, repr(row.field.default))
+            if told not in seen:
+                seen.add(told)
                 yield row
 
 
@@ -136,13 +137,18 @@ def _alternatives(annotation: object) -> tuple[object, ...]:
     return (annotation,)
 
 
+def _written(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by the names under which they stand in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _annotation(field: FieldInfo) -> object:
     return field.annotation
 
 
 def _child(kind: object, key: Key) -> object | None:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        field = kind.model_fields.get(str(key))
+        field = _written(kind).get(str(key))
         return None if field is None else _annotation(field)
     arguments: tuple[object, ...] = get_args(kind)
     if get_origin(kind) is dict:

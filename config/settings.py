@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from alerts.charging.settings import ChargingSettings
+from alerts.report.settings import ReportSettings
 from alerts.settings import AlertSettings
 from config.logging import LoggingSettings
 from decoders.codec_settings import DECODER_NAME, CodecSettings
@@ -120,7 +121,8 @@ class Settings(BaseModel):
     charging: ChargingSettings = Field(
         default_factory=ChargingSettings, description="charge points: where their statuses come from"
     )
-    alerts: AlertSettings = Field(default_factory=AlertSettings, description="rules, and who is told of what")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="what is watched, and who is told")
+    report: ReportSettings = Field(default_factory=ReportSettings, description="the monthly report about charging bays")
     http: HttpSettings = Field(default_factory=HttpSettings, description="health, metrics and webhooks")
     portal: PortalSettings = Field(default_factory=PortalSettings, description="the pages for people")
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings, description="dead-man's switch")

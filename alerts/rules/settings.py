@@ -22,7 +22,8 @@ class RuleSettings(BaseModel):
     enabled: bool = Field(default=True, description="false: not evaluated; its open alerts stay as they are")
     severity: Severity = Field(default=Severity.WARNING, description="how urgent its alerts are")
     hours: tuple[Hours, ...] = Field(
-        default=ALWAYS, description="when people are told; alerts of other hours are told when these hours begin"
+        default=ALWAYS,
+        description="when people are told; alerts of other hours are told when these begin; default: always",
     )
     escalate_after: Duration | None = Field(
         default=None, description="tell the escalation channels when nobody acknowledged in so much time of `hours`"

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 from types import NoneType
@@ -17,6 +17,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from alerts.changes import Step
+from alerts.metrics import EngineMetrics
 from config.schema import SettingRow, settings_rows
 from config.settings import Settings
 from decoders.uplink import Uplink
@@ -114,6 +116,7 @@ def _registry() -> CollectorRegistry:
     """A registry in which every metric has a sample, so that its labels show."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     found = Metrics(CollectorRegistry(), version="1")
+    _engine(EngineMetrics(found.registry))
     link = LinkState(broker_dropped=0, last_message_at=at, canary=True)
     found.watch_links(lambda: {"city": link})
     uplink = Uplink("city", "0", 0, 1, b"", ns_time=at, received_at=at)
@@ -128,6 +131,12 @@ def _registry() -> CollectorRegistry:
     return found.registry
 
 
+def _engine(engine: EngineMetrics) -> None:
+    engine.rule_done("frost", 0.0, {Step.OPEN: 1}, messages=1)
+    engine.rule_failed("frost")
+    engine.open_alerts({("frost", "warning"): 1})
+
+
 def _setting(row: SettingRow) -> str:
     cells = (f"`{row.key}`", _types(row), _default(row.field), _sentence(row.field.description))
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -140,15 +149,25 @@ def _types(row: SettingRow) -> str:
 def _type(kind: object) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))
-    if get_origin(kind) in (tuple, list):
+    if get_origin(kind) in (tuple, list, frozenset):
         return "list"
     if get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return "section"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return ", ".join(f"`{value}`" for value in kind)
-    return {bool: "true/false", int: "whole number", float: "number", SecretStr: "text (secret)", Path: "path"}.get(
-        kind, "text"
-    )
+    return _PLAIN.get(kind, "text")
+
+
+_PLAIN = {
+    bool: "true/false",
+    int: "whole number",
+    float: "number",
+    SecretStr: "text (secret)",
+    Path: "path",
+    timedelta: "duration",
+    time: "time of day",
+    date: "date",
+}
 
 
 def _default(field: FieldInfo) -> str:
@@ -160,7 +179,19 @@ def _default(field: FieldInfo) -> str:
         return "–"
     if isinstance(value, BaseModel) or value in ((), {}, None) or isinstance(value, NoneType):
         return "–"
+    if isinstance(value, timedelta):
+        return f"`{_duration(value)}`"
+    if isinstance(value, (tuple, frozenset)):
+        return "–" if any(isinstance(one, BaseModel) for one in value) else f"`[{', '.join(sorted(map(str, value)))}]`"
+    if isinstance(value, time):
+        return f"`{value:%H:%M}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _duration(value: timedelta) -> str:
+    seconds = value.total_seconds()
+    width, unit = next((w, u) for w, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % w == 0)
+    return f"{seconds / width:g}{unit if seconds else 's'}"
 
 
 def _sentence(description: str | None) -> str:
