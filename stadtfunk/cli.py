@@ -13,6 +13,7 @@ from stadtfunk.commands import (
     decoder,
     demo,
     devices,
+    evidence,
     migrate,
     portal,
     redecode,
@@ -72,6 +73,7 @@ app.add_typer(decoder.app, name="decoder")
 app.add_typer(codec.app, name="codec")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(portal.app, name="portal")
 
