@@ -114,7 +114,7 @@ def run_engine(settings: Settings, *, reread: Callable[[], Settings] | None = No
 
 async def _engine(settings: Settings, reread: Callable[[], Settings] | None) -> ExitCode:
     registry = CollectorRegistry()
-    part = EnginePart(settings, registry, reread=reread)
+    part = EnginePart(settings, registry, ChargingMetrics(registry), reread=reread)
     on_hangup = None if reread is None else part.ask
     return await PartService(settings, part, role=Role.ALERTS, registry=registry, on_hangup=on_hangup).run()
 
@@ -208,7 +208,8 @@ class Service:
         )
         self._upkeep = Upkeep(settings, self._connector(Role.MAINTENANCE))
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
-        self._engine = EnginePart(settings, self._metrics.registry) if only is None else None
+        self._charging = ChargingMetrics(self._metrics.registry)
+        self._engine = EnginePart(settings, self._metrics.registry, self._charging) if only is None else None
         parts = () if self._engine is None else (self._engine,)
         self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries, parts)
         self._watch(spool)
@@ -220,7 +221,6 @@ class Service:
             differences=self._shadow.differences,
         )
         self._listener = bind(settings.http)
-        self._charging = ChargingMetrics(self._metrics.registry)
         self._portal = PortalPart(settings, [self._charging]) if settings.portal.enabled and only is None else None
 
     @property

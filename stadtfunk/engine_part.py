@@ -1,4 +1,4 @@
-"""The alert engine as a part of the program: the engine, and the sender of its messages beside it."""
+"""The alert engine as a part of the program: the engine, the sender of its messages and the charge points beside it."""
 
 import asyncio
 import logging
@@ -7,6 +7,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from alerts.charging.metrics import ChargingMetrics
+from alerts.charging.sources import ChargingSources
 from alerts.engine import Engine
 from alerts.metrics import EngineMetrics
 from config.problems import ConfigurationError
@@ -22,15 +24,22 @@ class EnginePart:
     """The engine of one process. Standing by for another one counts as ready.
 
     Args:
+        charging: counts what the charge points' sources do.
         reread: gives the settings anew when `ask` is called; None: the caller hands them over with `use`.
     """
 
     def __init__(
-        self, settings: Settings, registry: CollectorRegistry, *, reread: Callable[[], Settings] | None = None
+        self,
+        settings: Settings,
+        registry: CollectorRegistry,
+        charging: ChargingMetrics,
+        *,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         connector = partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk alerts")
         self._engine = Engine(settings.alerts, connector, EngineMetrics(registry))
         self._outbox = OutboxPart(settings, registry)
+        self._charging = ChargingSources(settings.charging, connector, charging)
         self._settings = settings
         self._reread = reread
         self._asked = asyncio.Event()
@@ -60,6 +69,7 @@ class EnginePart:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._engine.run())
             tasks.create_task(self._outbox.run())
+            tasks.create_task(self._charging.run())
             if self._reread is not None:
                 tasks.create_task(self._renew(self._reread))
 
