@@ -155,7 +155,9 @@ SINCES: Final = {Since.ALL: _("Alle"), Since.THIS_SHIFT: _("In dieser Schicht"),
 async def _closed(connection: Connection, chosen: Filter, before: str, now: datetime) -> list[Entry]:
     if chosen.tab is not Tab.CLOSED:
         return []
-    return await closed_cases(connection, before=_moment(before) or now, district=chosen.district, limit=CLOSED_AT_ONCE)
+    return await closed_cases(
+        connection, before=_moment(before) or now + timedelta(seconds=1), district=chosen.district, limit=CLOSED_AT_ONCE
+    )
 
 
 def _moment(text: str) -> datetime | None:
