@@ -177,6 +177,8 @@ class Settings(BaseModel):
             found.append("http.host: metrics and readiness are open to everybody who reaches this address")
         if self.portal.enabled and not (self.portal.users or self.portal.users_file or self.portal.oidc):
             found.append("portal.users: nobody can log in")
+        if self.portal.enabled and self.portal.public_url is None and self.portal.host not in _LOOPBACK:
+            found.append("portal.public_url: without it only this machine is answered")
         return tuple(found)
 
 
