@@ -83,7 +83,8 @@ async def test_row_23_mutilated_messages(stage: MakeStage) -> None:
         messages = [mutilated(strange.good(), on.order) for _ in range(int(on.size.pick(400, 20_000)))]
         records = prepared(messages)
         uplinks = {(e.dev_eui, e.ns_time, e.f_cnt) for record in records if isinstance(e := record.event, Uplink)}
-        refused = Counter(str(record.reason) for record in records if record.reason)
+        once = {(record.topic, record.message): record for record in records if record.reason}
+        refused = Counter(str(record.reason) for record in once.values())  # the same message again counts, only
         assert refused
         async with Publisher(on.broker.port) as publisher:
             await publisher.publish_all([(one.topic, one.payload) for one in messages])
