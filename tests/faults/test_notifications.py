@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 MakeStage = Callable[..., Stage]
 
 
-def channels(folder, **receivers: WebReceiver) -> dict[str, object]:
+def channels(folder, *, concurrency: int = 2, **receivers: WebReceiver) -> dict[str, object]:
     """The `alerts` section with one webhook for each receiver."""
     secret = folder / "secret"
     secret.write_text(SECRET)
@@ -38,6 +38,7 @@ def channels(folder, **receivers: WebReceiver) -> dict[str, object]:
         "secret_file": str(secret),
         "allow_hosts": ["127.0.0.1"],
         "per_minute": 60_000,
+        "concurrency": concurrency,
         "timeout": "1s",
         "retry": {"first": "0.2s", "longest": "1s"},
     }
@@ -93,9 +94,10 @@ async def test_row_34_targets_that_fail(stage: MakeStage, tmp_path) -> None:
             await down.start()
             await until(lambda: not [r for r in desk.rows() if r["state"] == "pending"], within=on.size.pick(60, 300))
             await on.settle()
-            lag = [quantile(0.99, *pair, "ingest_lag_seconds") for pair in ((before, quiet), (quiet, troubled))]
+            lag = [quantile(0.99, *pair, "commit_lag_seconds") for pair in ((before, quiet), (quiet, troubled))]
             on.measure("34", "p99 of the ingest, quiet, upper bound of the bucket, s", lag[0], "")
-            on.measure("34", "p99 of the ingest, targets failing, same", lag[1], "no bucket higher")
+            on.measure("34", "p99 of the ingest, targets failing, same", lag[1], "the same bucket")
+            assert not on.size.long or lag[1] <= lag[0]
             metrics = await on.service.metrics()
             assert metrics.value("notifications_total", channel="refusing", result="dead") == count
             assert metrics.value("notifications_total", result="sent") == 4 * count
@@ -105,9 +107,13 @@ async def test_row_34_targets_that_fail(stage: MakeStage, tmp_path) -> None:
 
 
 async def test_row_35_killed_between_send_and_mark(stage: MakeStage, tmp_path) -> None:
-    """Each round dies after one send; the message comes once more, under the same key."""
+    """Each round dies after one send; the message comes once more, under the same key.
+
+    With several messages under way at the same time, each of them may have been sent when the process dies.
+    """
     async with several(1) as [receiver]:
-        async with stage(settings={"alerts": channels(tmp_path, hook=receiver)}, start=False) as on:
+        section = channels(tmp_path, concurrency=1, hook=receiver)
+        async with stage(settings={"alerts": section}, start=False) as on:
             desk = Desk(on.dsn)
             rounds = int(on.size.pick(2, 20))
             desk.add(*(f"m{number}" for number in range(rounds + 3)), channel="hook")
@@ -127,12 +133,13 @@ async def test_row_35_killed_between_send_and_mark(stage: MakeStage, tmp_path) -
         on.measure("35", "messages missing", len(misses), "0")
         on.measure("35", f"duplicates after {rounds} kills", twice, f"<= {rounds}, same key")
         assert misses == []
-        assert 1 <= twice <= rounds * 2, "two workers may both have sent one when it died"
+        assert 1 <= twice <= rounds
 
 
 async def test_row_35_a_lease_brings_it_back_without_help(stage: MakeStage, tmp_path) -> None:
     async with several(1) as [receiver]:
-        async with stage(settings={"alerts": channels(tmp_path, hook=receiver)}, start=False) as on:
+        section = channels(tmp_path, hook=receiver)
+        async with stage(settings={"alerts": section}, start=False) as on:
             desk = Desk(on.dsn)
             desk.add("m", channel="hook")
             on.service.start(fault="after_send")
