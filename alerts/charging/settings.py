@@ -269,7 +269,7 @@ class ChargingSettings(_Settings):
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a URL with https:// and a host")
+        raise ValueError("expected a URL with https:// and a host")
     return url
 
 

@@ -18,12 +18,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from alerts.changes import Step
+from alerts.charging.exchange import ErrorKind
+from alerts.charging.metrics import ChargingMetrics
 from alerts.metrics import EngineMetrics
 from config.schema import SettingRow, settings_rows
 from config.settings import Settings
 from decoders.uplink import Uplink
 from ingest.delivery import LinkState
 from ingest.metrics import Metrics
+from portal.metrics import LoginOutcome, PortalMetrics
 from stadtfunk.cli import app
 from stadtfunk.exit_codes import ExitCode
 from storage.batch import DecoderKey, Outcome, Record, WriteResult
@@ -117,6 +120,8 @@ def _registry() -> CollectorRegistry:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     found = Metrics(CollectorRegistry(), version="1")
     _engine(EngineMetrics(found.registry))
+    _charging(ChargingMetrics(found.registry), at)
+    _portal(PortalMetrics(found.registry))
     link = LinkState(broker_dropped=0, last_message_at=at, canary=True)
     found.watch_links(lambda: {"city": link})
     uplink = Uplink("city", "0", 0, 1, b"", ns_time=at, received_at=at)
@@ -129,6 +134,17 @@ def _registry() -> CollectorRegistry:
     found.shadow_compared("acme", "other", "agree")
     found.shadow_fields("acme", "other", "tree_moisture", "soil_moisture", agrees=True, count=1)
     return found.registry
+
+
+def _portal(portal: PortalMetrics) -> None:
+    portal.login("local", LoginOutcome.OK)
+    portal.answered("/inbox", 200, 0.01)
+
+
+def _charging(charging: ChargingMetrics, at: datetime) -> None:
+    charging.contact("stadtwerke", at)
+    charging.stored("stadtwerke", 1)
+    charging.failed("stadtwerke", ErrorKind.SERVER)
 
 
 def _engine(engine: EngineMetrics) -> None:
