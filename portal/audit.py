@@ -22,7 +22,6 @@ class AuditAction(StrEnum):
     LOGIN_FAILED = "login_failed"
     LOGIN_SLOWED = "login_slowed"
     LOGOUT = "logout"
-    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

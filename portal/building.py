@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from argon2 import PasswordHasher
+from prometheus_client import CollectorRegistry
 
 from portal.connections import Connect, ConnectionPool
+from portal.metrics import PortalMetrics
 from portal.pages import environment
 from portal.services import Clock, PortalServices, utc_now
 from portal.sessions import Sessions
@@ -19,6 +21,7 @@ def build_services(
     *,
     port: int | None = None,
     parts: Mapping[type, object] | None = None,
+    registry: CollectorRegistry | None = None,
     clock: Clock = utc_now,
     hasher: PasswordHasher | None = None,
 ) -> PortalServices:
@@ -28,6 +31,7 @@ def build_services(
         connect: opens a connection as `Role.PORTAL`.
         port: the one that is listened on, where the settings leave it open.
         parts: objects of other rooms for its pages, by their type.
+        registry: where the portal's metrics are registered; None: nobody asks for them.
         hasher: cheaper in tests.
 
     Raises:
@@ -42,6 +46,7 @@ def build_services(
         accounts=Accounts(settings.read_users(), hasher=hasher),
         sessions=Sessions(settings),
         tokens=Tokens(),
+        metrics=PortalMetrics(registry or CollectorRegistry()),
         clock=clock,
         parts=dict(parts or {}),
     )

@@ -15,6 +15,7 @@ from portal.audit import AuditAction
 from portal.auth import public, visit_of
 from portal.client_address import client_address
 from portal.cookies import FORM, LANGUAGE, SESSION, forget, read, write
+from portal.metrics import LoginOutcome
 from portal.pages import navigation, render
 from portal.redirects import safe_path
 from portal.services import PortalServices, Services
@@ -67,11 +68,13 @@ async def login(
     name, address = username.strip().lower(), client_address(request, services.settings.trusted_proxies)
     wait = services.limiter.wait(name, address)
     if wait > 0:
+        services.metrics.login(Origin.LOCAL, LoginOutcome.SLOWED)
         await _note(services, AuditAction.LOGIN_SLOWED, name, address)
         return _login_page(request, services, wanted=next, username=username, wait=ceil(wait))
     services.limiter.failed(name, address)
     found = await services.accounts.login(name, password)
     if found is None:
+        services.metrics.login(Origin.LOCAL, LoginOutcome.FAILED)
         await _note(services, AuditAction.LOGIN_FAILED, name, address)
         return _login_page(request, services, wanted=next, username=username, failed=True)
     services.limiter.succeeded(name, address)
@@ -132,6 +135,7 @@ async def log_in(
             username=user.name,
             detail={"address": address, "origin": origin.value, "role": user.role.value},
         )
+    services.metrics.login(origin, LoginOutcome.OK)
     logger.info("portal_login role=%s origin=%s", user.role, origin)
     response = RedirectResponse(safe_path(wanted), status_code=303)
     write(response, SESSION, token, settings=services.settings, seconds=services.sessions.lifetime.total_seconds())

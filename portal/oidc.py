@@ -24,6 +24,7 @@ from portal.client_address import client_address
 from portal.cookies import LOGIN, forget, read, write
 from portal.errors import answer
 from portal.login import log_in
+from portal.metrics import LoginOutcome
 from portal.oidc_provider import Claims, OidcRefused, Provider, ProviderAway
 from portal.redirects import safe_path
 from portal.services import PortalServices
@@ -132,6 +133,7 @@ class OidcPages:
 
     async def _refused(self, request: Request, reason: str, why: str) -> Response:
         logger.warning("portal_oidc_refused reason=%s", why)
+        self._services.metrics.login(Origin.OIDC, LoginOutcome.FAILED)
         address = client_address(request, self._services.settings.trusted_proxies)
         async with self._services.connection() as connection:
             detail = {"address": address, "origin": Origin.OIDC.value, "reason": why}

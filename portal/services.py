@@ -12,6 +12,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 
 from portal.connections import Connect, ConnectionPool
+from portal.metrics import PortalMetrics
 from portal.rate_limit import LoginLimiter
 from portal.sessions import Sessions
 from portal.site_settings import PortalSettings
@@ -49,6 +50,7 @@ class PortalServices:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    metrics: PortalMetrics
     limiter: LoginLimiter = field(default_factory=LoginLimiter)
     clock: Clock = utc_now
     parts: Mapping[type, object] = field(default_factory=dict)

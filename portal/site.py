@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from portal.errors import handlers
 from portal.guards import HostCheck, SecurityHeaders
+from portal.metrics import MeasureAnswers
 from portal.pages import Page
 from portal.services import PortalServices
 from portal.static_files import mount_static
@@ -42,7 +43,11 @@ def create_site(services: PortalServices, *, parts: Sequence[str] = PARTS) -> Fa
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
-        middleware=[Middleware(SecurityHeaders, services.settings), Middleware(HostCheck, services.public_url)],
+        middleware=[
+            Middleware(MeasureAnswers, services.metrics),
+            Middleware(SecurityHeaders, services.settings),
+            Middleware(HostCheck, services.public_url),
+        ],
         exception_handlers=handlers(),
     )
     site.state.services = services

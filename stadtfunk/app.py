@@ -121,7 +121,7 @@ async def _engine(settings: Settings, reread: Callable[[], Settings] | None) -> 
 
 async def _portal(settings: Settings) -> ExitCode:
     registry = CollectorRegistry()
-    portal = PortalPart(settings, [ChargingMetrics(registry)])
+    portal = PortalPart(settings, [ChargingMetrics(registry)], registry=registry)
     return await PartService(settings, portal, role=Role.PORTAL, registry=registry).run()
 
 
@@ -221,7 +221,11 @@ class Service:
             differences=self._shadow.differences,
         )
         self._listener = bind(settings.http)
-        self._portal = PortalPart(settings, [self._charging]) if settings.portal.enabled and only is None else None
+        self._portal = (
+            PortalPart(settings, [self._charging], registry=self._metrics.registry)
+            if settings.portal.enabled and only is None
+            else None
+        )
 
     @property
     def totals(self) -> WriteResult:

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from config.settings import Settings
 from portal.health import Check
 from portal.server import bind, serve
@@ -22,13 +24,16 @@ class PortalPart:
 
     Args:
         parts: what its pages need of the rest of the program, found by its type (`services.part`).
+        registry: where its metrics are registered.
 
     Raises:
         PortalNotInstalled: the extra `portal` is missing.
         OSError: the address is taken, or the users' file cannot be read.
     """
 
-    def __init__(self, settings: Settings, parts: Iterable[object] = ()) -> None:
+    def __init__(
+        self, settings: Settings, parts: Iterable[object] = (), *, registry: CollectorRegistry | None = None
+    ) -> None:
         try:
             from portal.building import build_services
             from portal.site import background, create_site
@@ -39,7 +44,11 @@ class PortalPart:
             settings.portal,
             partial(connect, settings.database, role=Role.PORTAL, application_name="stadtfunk portal"),
             port=self._listener.getsockname()[1],
-            parts={type(one): one for one in (settings.retention, settings.alerts, settings.charging, *parts)},
+            registry=registry,
+            parts={
+                type(one): one
+                for one in (settings.retention, settings.alerts, settings.charging, settings.report, *parts)
+            },
         )
         self._site = create_site(self._services)
         self._background = background

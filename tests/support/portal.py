@@ -113,6 +113,7 @@ async def open_portal(
     settings: PortalSettings | None = None,
     parts: Mapping[type, object] | None = None,
     clock: Clock = utc_now,
+    registry: CollectorRegistry | None = None,
     sections=PARTS,
 ) -> AsyncIterator[TestPortal]:
     """The portal on `database` for the block."""
@@ -122,6 +123,7 @@ async def open_portal(
         parts=standard_parts() | dict(parts or {}),
         clock=clock,
         hasher=CHEAP,
+        registry=registry,
     )
     portal = TestPortal(create_site(services, parts=sections), services)
     try:

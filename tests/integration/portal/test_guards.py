@@ -4,6 +4,7 @@ import re
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from portal.guards import security_headers
 from portal.site import MAX_BODY_BYTES
@@ -158,3 +159,21 @@ async def test_errors_for_a_logged_in_user_keep_navigation_and_forms_working(dat
         assert page.status_code == 404
         assert 'href="/audit"' in page.text
         assert (await browser.post("/language", data={"language": "en", "next": "/nothing"})).status_code == 303
+
+
+async def test_answers_are_measured_by_route_and_logins_counted(database_settings):
+    registry = CollectorRegistry()
+    async with open_portal(database_settings, registry=registry) as portal:
+        browser = await portal.login("otto")
+        await browser.get("/audit")
+        for path in ("/nothing/1", "/nothing/2"):
+            await browser.get(path)
+        await browser.post("/login", data={"username": "otto", "password": "wrong"})
+
+        def count(name, **labels):
+            return registry.get_sample_value(f"stadtfunk_portal_{name}", labels)
+
+        assert count("answer_seconds_count", route="/audit", status="2xx") == 1
+        assert count("answer_seconds_count", route="other", status="4xx") == 2
+        assert count("logins_total", origin="local", outcome="ok") == 1
+        assert count("logins_total", origin="local", outcome="failed") == 1

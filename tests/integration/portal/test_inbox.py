@@ -39,7 +39,10 @@ def states(settings):
 
 
 def kinds(settings, number):
-    query = f"SELECT e.kind, e.actor FROM alert_event e JOIN alert a ON a.id = e.alert_id WHERE number = '{number}' ORDER BY position"
+    query = (
+        "SELECT e.kind, e.actor FROM alert_event e JOIN alert a ON a.id = e.alert_id"
+        f" WHERE a.number = '{number}' ORDER BY e.position"
+    )
     return rows(settings, query)
 
 
