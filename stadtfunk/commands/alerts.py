@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from stadtfunk.commands import channels
 from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, load
 from stadtfunk.commands.outcome import reported, say
 from stadtfunk.exit_codes import ExitCode
@@ -34,6 +35,7 @@ UNSILENCE_EPILOG = examples("stadtfunk alerts unsilence 7")
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Alerts, the rules that raise them, and silences.")
+app.command("test-channel", epilog=channels.EPILOG)(channels.test_channel)
 
 RuleOption = Annotated[str | None, typer.Option("--rule", "-r", metavar="RULE", help="Only this rule.")]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="ISO-TIME", help="Begin; default: now.")]
