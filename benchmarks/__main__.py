@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.codec_runner import decoding
 from benchmarks.drain import Drained, drain
+from benchmarks.portal import pages
 from benchmarks.redecode import redecoding
 from benchmarks.rig import Rig, machine, rig
 from benchmarks.steady import latency, outage
@@ -116,10 +117,22 @@ def measure_redecode(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_portal(made: Rig, scale: float) -> Numbers:
+    """Server time of the inbox with 10,000 cases in its history and 100 open ones."""
+    timed = pages(made, round(10_000 * scale))
+    return {
+        "inbox_ms": median(timed.inbox),
+        "inbox_p95_ms": timed.inbox[len(timed.inbox) * 95 // 100],
+        "inbox_closed_ms": median(timed.closed),
+        "inbox_case_ms": median(timed.case),
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
     "redecode": measure_redecode,
+    "portal": measure_portal,
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
@@ -130,7 +143,7 @@ def main() -> None:
     """Run the parts that the command line names, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=[*PARTS, []], help="drain codec redecode latency outage growth; default: all"
+        "parts", nargs="*", choices=[*PARTS, []], help="drain codec redecode portal latency outage growth; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
     chosen = parser.parse_args()

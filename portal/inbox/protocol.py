@@ -106,7 +106,7 @@ def _evidence(paper: _Paper, bay: story.Bay) -> None:
     rows = [
         (
             _exact(row["at"]),
-            "belegt" if row["occupied"] else "frei" if row["occupied"] is False else "ungewiss",
+            "belegt" if row.get("occupied") else "frei" if row.get("occupied") is False else "ungewiss",
             str(row.get("event", "")),
             str(row.get("f_cnt", "")),
         )
@@ -117,8 +117,8 @@ def _evidence(paper: _Paper, bay: story.Bay) -> None:
     rows = [
         (
             _exact(row["at"]),
-            str(row["evse"]),
-            words.STATUSES.get(row["status"], row["status"]),
+            str(row.get("evse", "")),
+            words.STATUSES.get(row.get("status", ""), row.get("status", "")),
             f"{row.get('raw') or '-'} ({row.get('source') or '-'})",
         )
         for row in bay.statuses

@@ -59,7 +59,13 @@ def bays(document: Document) -> list[Bay]:
     evidence = document["case"]["evidence"]
     parts = {document["case"]["subject"]: evidence} if "uplinks" in evidence else evidence
     return [
-        Bay(key, *([_timed(row) for row in part.get(name, ())] for name in ("uplinks", "statuses", "transitions")))
+        Bay(
+            key,
+            *(
+                [_timed(row) for row in part.get(name, ()) if "at" in row]
+                for name in ("uplinks", "statuses", "transitions")
+            ),
+        )
         for key, part in parts.items()
         if isinstance(part, Mapping)
     ]
