@@ -19,6 +19,7 @@ from stadtfunk.commands import (
     redecode,
     rejected,
     replay,
+    report,
     run,
     status,
 )
@@ -73,6 +74,7 @@ app.add_typer(decoder.app, name="decoder")
 app.add_typer(codec.app, name="codec")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(assets.app, name="assets")
+app.add_typer(report.app, name="report")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(portal.app, name="portal")
