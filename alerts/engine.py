@@ -17,6 +17,7 @@ import psycopg
 
 from alerts.calendar import ALWAYS
 from alerts.changes import Step
+from alerts.charging.store import Recheck
 from alerts.clock import SteadyClock
 from alerts.escalation import escalate
 from alerts.learning import learn
@@ -52,6 +53,7 @@ class Engine:
 
     Args:
         connect: opens a connection with the role `alerts`.
+        recheck: asks operators of charge points again; None: no source can be asked.
         clock: the time; never goes back.
 
     Attributes:
@@ -65,12 +67,14 @@ class Engine:
         connect: Callable[[], Awaitable[Connection]],
         metrics: EngineMetrics,
         *,
+        recheck: Recheck | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._settings = settings
         self._policy = settings.policy()
         self._connect = connect
         self._metrics = metrics
+        self._recheck = recheck
         self._clock = clock or SteadyClock()
         self._turns: list[Turn] = []
         self._woken: set[str] = set()
@@ -210,8 +214,8 @@ class Engine:
         settings = self._settings
         hours = {name: rule.hours for name, rule in settings.rules.items()}
         return [
-            Turn(rule, partial(settings.make_rule, rule.name), hours.get(rule.name, ALWAYS))
-            for rule in settings.make_rules()
+            Turn(rule, partial(settings.make_rule, rule.name, self._recheck), hours.get(rule.name, ALWAYS))
+            for rule in settings.make_rules(self._recheck)
         ]
 
     def _count(self, rule: str, done: Reconciled, began: datetime) -> None:

@@ -8,21 +8,30 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.calendar import Calendar, CalendarSettings, Hours
 from alerts.channels.settings import SHIFTS, ChannelName, ChannelSettings
+from alerts.charging.store import Recheck
 from alerts.durations import Duration
 from alerts.escalation import Patience
 from alerts.policy import AGE_LIMIT, RENOTIFY, Policy
 from alerts.rules import Rule
 from alerts.rules.battery_low import BatteryLowSettings
+from alerts.rules.bay_sensor import BaySensorSettings
 from alerts.rules.device_silent import DeviceSilentSettings
 from alerts.rules.gateway_silent import GatewaySilentSettings
-from alerts.rules.registry import make, order
+from alerts.rules.registry import Surroundings, make, order
 from alerts.rules.reject_rate import RejectRateSettings
 from alerts.rules.threshold import ThresholdSettings
+from alerts.rules.wrong_parking import WrongParkingSettings
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 
 AnyRule = Annotated[
-    GatewaySilentSettings | DeviceSilentSettings | BatteryLowSettings | ThresholdSettings | RejectRateSettings,
+    WrongParkingSettings
+    | GatewaySilentSettings
+    | DeviceSilentSettings
+    | BatteryLowSettings
+    | ThresholdSettings
+    | RejectRateSettings
+    | BaySensorSettings,
     Field(discriminator="kind"),
 ]
 """Every kind of `alerts.rules.registry.KINDS`; a test compares the two."""
@@ -62,16 +71,16 @@ class AlertSettings(BaseModel):
             raise ValueError("; ".join(problems))
         return self
 
-    def make_rules(self) -> list[Rule]:
+    def make_rules(self, recheck: Recheck | None = None) -> list[Rule]:
         """The rules that are enabled, made anew."""
         if not self.enabled:
             return []
         ordered = sorted(self.rules.items(), key=lambda item: order(item[1].kind))
-        return [make(name, rule) for name, rule in ordered if rule.enabled]
+        return [self.make_rule(name, recheck) for name, rule in ordered if rule.enabled]
 
-    def make_rule(self, name: str) -> Rule:
-        """The rule of this name, made anew."""
-        return make(name, self.rules[name])
+    def make_rule(self, name: str, recheck: Recheck | None = None) -> Rule:
+        """The rule of this name, made anew; `recheck` asks operators of charge points again."""
+        return make(name, self.rules[name], Surroundings(Calendar(self.calendar), recheck))
 
     def policy(self) -> Policy:
         """Who is told what."""

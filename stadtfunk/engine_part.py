@@ -37,9 +37,9 @@ class EnginePart:
         reread: Callable[[], Settings] | None = None,
     ) -> None:
         connector = partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk alerts")
-        self._engine = Engine(settings.alerts, connector, EngineMetrics(registry))
-        self._outbox = OutboxPart(settings, registry)
         self._charging = ChargingSources(settings.charging, connector, charging)
+        self._engine = Engine(settings.alerts, connector, EngineMetrics(registry), recheck=self._charging)
+        self._outbox = OutboxPart(settings, registry)
         self._settings = settings
         self._reread = reread
         self._asked = asyncio.Event()

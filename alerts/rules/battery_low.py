@@ -10,12 +10,12 @@ from alerts.durations import Duration
 from alerts.model import Findings
 from alerts.rules.episodes import Timing
 from alerts.rules.marks import Comparison, Judgement, judge
-from alerts.rules.settings import RuleSettings
+from alerts.rules.settings import GradedSettings
 from decoders.readings import DeviceHealth
 from storage.database import Connection
 
 
-class BatteryLowSettings(RuleSettings):
+class BatteryLowSettings(GradedSettings):
     """When a battery counts as low."""
 
     kind: Literal["battery_low"] = Field(description="`battery_low`: a battery is low")

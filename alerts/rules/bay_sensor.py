@@ -7,18 +7,19 @@ from pydantic import Field
 
 from alerts.calendar import Calendar
 from alerts.model import Findings
-from alerts.parking.findings import parameters_digest, tickets
+from alerts.parking.findings import tickets
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.telling import Teller
+from alerts.rules.settings import RuleSettings
 from storage.database import Connection
 
 _RECENT = timedelta(days=4)
 
 
-class BaySensorSettings(ParkingSettings):
+class BaySensorSettings(RuleSettings, ParkingSettings):
     """Sensors in bays that need a look; the timers are those of wrong parking."""
 
-    kind: Literal["bay_sensor"] = Field(default="bay_sensor", description="this kind of rule")
+    kind: Literal["bay_sensor"] = Field(description="`bay_sensor`: a bay's sensor flaps or seems to be stuck")
 
 
 class BaySensor:
@@ -29,7 +30,7 @@ class BaySensor:
 
     def __init__(self, name: str, settings: BaySensorSettings, calendar: Calendar) -> None:
         self.name = name
-        self.version = parameters_digest(settings.model_dump(mode="json"))
+        self.version = settings.version
         self._teller = Teller(name, settings, calendar, signs=())
 
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:

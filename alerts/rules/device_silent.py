@@ -10,7 +10,7 @@ from alerts.durations import Duration
 from alerts.grouping import behind_gateways
 from alerts.model import Finding, Findings, SubjectKind
 from alerts.rules.quiet import Heard, silences
-from alerts.rules.settings import RuleSettings
+from alerts.rules.settings import GradedSettings
 from storage.database import Connection
 from storage.statements import load
 
@@ -18,7 +18,7 @@ _QUERIES = load("alert_rules")
 _NEVER = timedelta(days=36500)
 
 
-class DeviceSilentSettings(RuleSettings):
+class DeviceSilentSettings(GradedSettings):
     """When a device counts as silent."""
 
     kind: Literal["device_silent"] = Field(description="`device_silent`: a device was not heard for too long")

@@ -11,7 +11,7 @@ from alerts.durations import Duration
 from alerts.grouping import gateway_group
 from alerts.model import Finding, Findings, Severity, SubjectKind
 from alerts.rules.quiet import Heard, silences
-from alerts.rules.settings import RuleSettings
+from alerts.rules.settings import GradedSettings
 from storage.database import Connection
 from storage.statements import load
 
@@ -19,7 +19,7 @@ _QUERIES = load("alert_rules")
 _NEVER = timedelta(days=36500)
 
 
-class GatewaySilentSettings(RuleSettings):
+class GatewaySilentSettings(GradedSettings):
     """When a gateway counts as silent."""
 
     kind: Literal["gateway_silent"] = Field(description="`gateway_silent`: a gateway was not heard for too long")

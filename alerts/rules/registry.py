@@ -1,34 +1,60 @@
 """The kinds of rules: what each may be told, and how a configured rule is made of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from alerts.calendar import Calendar
+from alerts.charging.store import Recheck
 from alerts.rules import Rule
 from alerts.rules.battery_low import BatteryLow, BatteryLowSettings
+from alerts.rules.bay_sensor import BaySensor, BaySensorSettings
 from alerts.rules.device_silent import DeviceSilent, DeviceSilentSettings
 from alerts.rules.gateway_silent import GatewaySilent, GatewaySilentSettings
 from alerts.rules.reject_rate import RejectRate, RejectRateSettings
 from alerts.rules.settings import RuleSettings
 from alerts.rules.threshold import Threshold, ThresholdSettings
+from alerts.rules.wrong_parking import WrongParking, WrongParkingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a rule may need beside its settings.
+
+    Attributes:
+        recheck: asks an operator for one charge point again; None where no source can be asked.
+    """
+
+    calendar: Calendar = field(default_factory=Calendar)
+    recheck: Recheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of rule; `make` gets the rule's name and its settings, which are of type `settings`."""
+    """One kind of rule; `make` gets the rule's name, its settings, which are of type `settings`, and surroundings."""
 
     settings: type[RuleSettings]
-    make: Callable[[str, Any], Rule]
+    make: Callable[[str, Any, Surroundings], Rule]
+
+
+def _wrong_parking(name: str, settings: WrongParkingSettings, around: Surroundings) -> Rule:
+    return WrongParking(name, settings, around.calendar, recheck=around.recheck)
 
 
 KINDS: Mapping[str, Kind] = {
-    "gateway_silent": Kind(GatewaySilentSettings, GatewaySilent),
-    "device_silent": Kind(DeviceSilentSettings, DeviceSilent),
-    "battery_low": Kind(BatteryLowSettings, BatteryLow),
-    "threshold": Kind(ThresholdSettings, Threshold),
-    "reject_rate": Kind(RejectRateSettings, RejectRate),
+    "wrong_parking": Kind(
+        WrongParkingSettings,
+        lambda name, given, around: WrongParking(name, given, around.calendar, recheck=around.recheck),
+    ),
+    "gateway_silent": Kind(GatewaySilentSettings, lambda name, given, _: GatewaySilent(name, given)),
+    "device_silent": Kind(DeviceSilentSettings, lambda name, given, _: DeviceSilent(name, given)),
+    "battery_low": Kind(BatteryLowSettings, lambda name, given, _: BatteryLow(name, given)),
+    "threshold": Kind(ThresholdSettings, lambda name, given, _: Threshold(name, given)),
+    "reject_rate": Kind(RejectRateSettings, lambda name, given, _: RejectRate(name, given)),
+    "bay_sensor": Kind(BaySensorSettings, lambda name, given, around: BaySensor(name, given, around.calendar)),
 }
-"""In the order of their turns: gateways before devices, so that devices behind a dead gateway join its group."""
+"""In the order of their turns: what is urgent first; gateways before devices, so that devices behind a dead gateway
+join its group."""
 
 
 def order(kind: str) -> int:
@@ -36,6 +62,6 @@ def order(kind: str) -> int:
     return list(KINDS).index(kind)
 
 
-def make(name: str, settings: RuleSettings) -> Rule:
+def make(name: str, settings: RuleSettings, surroundings: Surroundings | None = None) -> Rule:
     """The rule of these settings."""
-    return KINDS[settings.kind].make(name, settings)
+    return KINDS[settings.kind].make(name, settings, surroundings or Surroundings())

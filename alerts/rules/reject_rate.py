@@ -11,7 +11,7 @@ from alerts.durations import Duration
 from alerts.model import Ended, Finding, Findings, Json, SubjectKind
 from alerts.rules.episodes import Episode, Level, Mark, Timing, episodes
 from alerts.rules.marks import BACK_TO_NORMAL
-from alerts.rules.settings import RuleSettings
+from alerts.rules.settings import GradedSettings
 from storage.database import Connection
 from storage.statements import load
 
@@ -20,7 +20,7 @@ _BUCKETS = 12
 """A window is so many buckets; a rate is judged when one is complete."""
 
 
-class RejectRateSettings(RuleSettings):
+class RejectRateSettings(GradedSettings):
     """Whose messages, and which share is too large."""
 
     kind: Literal["reject_rate"] = Field(description="`reject_rate`: too many messages were refused")

@@ -20,7 +20,6 @@ class RuleSettings(BaseModel):
 
     kind: str = Field(description="what sort of rule it is")
     enabled: bool = Field(default=True, description="false: not evaluated; its open alerts stay as they are")
-    severity: Severity = Field(default=Severity.WARNING, description="how urgent its alerts are")
     hours: tuple[Hours, ...] = Field(
         default=ALWAYS,
         description="when people are told; alerts of other hours are told when these begin; default: always",
@@ -37,3 +36,9 @@ class RuleSettings(BaseModel):
         """A short digest of what its judgement depends on."""
         judging = self.model_dump(mode="json", exclude=set(self.NOT_JUDGING))
         return hashlib.sha256(json.dumps(judging, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+class GradedSettings(RuleSettings):
+    """Settings of rules whose alerts are all equally urgent."""
+
+    severity: Severity = Field(default=Severity.WARNING, description="how urgent its alerts are")

@@ -10,14 +10,14 @@ from alerts.durations import Duration
 from alerts.model import Findings
 from alerts.rules.episodes import Timing
 from alerts.rules.marks import Comparison, Judgement, judge
-from alerts.rules.settings import RuleSettings
+from alerts.rules.settings import GradedSettings
 from decoders.readings import KINDS, quantities
 from storage.database import Connection
 
 _KINDS = {kind.kind: kind for kind in KINDS}
 
 
-class ThresholdSettings(RuleSettings):
+class ThresholdSettings(GradedSettings):
     """Which quantity, which limit, for how long."""
 
     kind: Literal["threshold"] = Field(description="`threshold`: a quantity crossed a limit")

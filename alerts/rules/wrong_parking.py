@@ -15,13 +15,14 @@ from pydantic import Field
 from alerts.calendar import Calendar
 from alerts.charging.store import Recheck
 from alerts.model import Findings
-from alerts.parking.findings import cases, parameters_digest
+from alerts.parking.findings import cases
 from alerts.parking.loading import Print, Site, load_windows, prints
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory
 from alerts.parking.telling import Teller
 from alerts.parking.verdict import BayState
+from alerts.rules.settings import RuleSettings
 from storage.database import Connection
 from storage.failures import Retryable
 
@@ -38,10 +39,10 @@ _SWEEP_EVERY = timedelta(hours=6)
 _CHUNK = 500
 
 
-class WrongParkingSettings(ParkingSettings):
+class WrongParkingSettings(RuleSettings, ParkingSettings):
     """Wrong parking at charging stations."""
 
-    kind: Literal["wrong_parking"] = Field(default="wrong_parking", description="this kind of rule")
+    kind: Literal["wrong_parking"] = Field(description="`wrong_parking`: a charging bay is taken without charging")
     signs: tuple[SignSettings, ...] = Field(
         default=(SignSettings(version="default", legal_basis_until=EMOG_ENDS),),
         description="what stands at bays whose asset has no attribute `signs` of its own",
@@ -62,7 +63,7 @@ class WrongParking:
         self, name: str, settings: WrongParkingSettings, calendar: Calendar, *, recheck: Recheck | None = None
     ) -> None:
         self.name = name
-        self.version = parameters_digest(settings.model_dump(mode="json"))
+        self.version = settings.version
         self._settings = settings
         self._teller = Teller(name, settings, calendar, signs=settings.signs)
         self._recheck = recheck

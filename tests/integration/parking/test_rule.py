@@ -13,7 +13,7 @@ A, B = "DEMZXELS011", "DEMZXELS012"
 
 
 def rule(**options: object) -> WrongParking:
-    return WrongParking("wrong_parking", WrongParkingSettings(), Calendar(), **options)
+    return WrongParking("wrong_parking", WrongParkingSettings(kind="wrong_parking"), Calendar(), **options)
 
 
 @pytest.fixture
@@ -128,6 +128,6 @@ def test_replaying_a_time_gives_what_the_engine_found(street, bays):
 def test_a_flapping_sensor_is_a_ticket(street, bays):
     for step in range(6):
         street.sees(bays[0], step, step % 2 == 0)
-    looking = BaySensor("bay_sensor", BaySensorSettings(), Calendar())
+    looking = BaySensor("bay_sensor", BaySensorSettings(kind="bay_sensor"), Calendar())
     [ticket] = street.evaluate(looking, 8).findings
     assert (ticket.subject, ticket.code) == ("LS01-1", "SENSOR_FLAPPING")
