@@ -12,7 +12,9 @@ from alerts.channels import Outgoing, Wording
 from alerts.model import Json
 from alerts.phrases import Phrase
 
-CASE_PATH = "/cases/"
+INBOX_PATH = "/inbox"
+CASE_PATH = "/inbox/cases/"
+"""Where the portal shows them; a test compares."""
 _HIGH, _MEDIUM = 70, 40
 _ONE_DAY = timedelta(days=1)
 
@@ -123,7 +125,7 @@ class _Scribe:
             subject=_one_line(self._say(phrases.SUMMARY_SUBJECT, count=count, what=", ".join(codes[:3]))),
             lead=self._say(phrases.SUMMARY_LEAD, count=count),
             items=self._items(entries, count, events=True),
-            link=self.wording.portal_url,
+            link=self._link(""),
             link_label=self._say(phrases.INBOX),
         )
 
@@ -141,7 +143,7 @@ class _Scribe:
                 *self._items(settled, counts[1]),
                 *([self._say(phrases.CAME_AND_WENT, count=gone)] if gone else ()),
             ),
-            link=self.wording.portal_url,
+            link=self._link(""),
             link_label=self._say(phrases.INBOX),
         )
 
@@ -195,7 +197,8 @@ class _Scribe:
 
     def _link(self, number: str) -> str:
         base = self.wording.portal_url
-        return f"{base}{CASE_PATH}{quote(number, safe='')}" if base and number else base
+        path = f"{CASE_PATH}{quote(number, safe='')}" if number else INBOX_PATH
+        return f"{base}{path}" if base else ""
 
     def _known(self, words: Mapping[str, Phrase], word: str) -> str:
         return words[word].say(self.wording.language) if word in words else word

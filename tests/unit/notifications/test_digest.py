@@ -1,4 +1,4 @@
-"""The digest: open alerts by priority, ends that somebody waits for; what nobody knew of and is over is counted only."""
+"""The digest: open alerts by priority, ends that somebody waits for; what nobody knew of and is over only counts."""
 
 from datetime import UTC, datetime
 

@@ -8,7 +8,8 @@ from alerts import phrases
 from alerts.channels import Outgoing, Wording
 from alerts.model import AlertState, EventKind
 from alerts.parking.verdict import Code, EndReason
-from alerts.texts import html, moment, plain, write
+from alerts.texts import CASE_PATH, INBOX_PATH, html, moment, plain, write
+from portal.inbox.router import routes
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GERMAN = Wording("de", "Europe/Berlin", "https://portal.stadt.example")
@@ -117,7 +118,7 @@ def test_a_summary_names_some_and_counts_the_others():
 
 
 @pytest.mark.parametrize("kind", [*EventKind, "summary", "digest", "test", "else"])
-@pytest.mark.parametrize("body", [{}, dict.fromkeys(BODY), dict.fromkeys(BODY, []), dict.fromkeys(BODY, 7)])
+@pytest.mark.parametrize("body", [{}, dict.fromkeys(BODY), {key: [] for key in BODY}, dict.fromkeys(BODY, 7)])
 def test_bodies_of_any_shape_can_be_written(kind, body):
     text = told(kind, body)
     assert plain(text)
@@ -151,3 +152,10 @@ def test_nobody_is_accused():
     said = " ".join(phrase.de.lower() for phrase in phrases.CODES.values())
     assert "falschparker" not in said
     assert "verbrenner" not in said
+
+
+def test_links_lead_to_pages_of_the_portal():
+    assert told().link == f"{GERMAN.portal_url}/inbox/cases/2026-000123"
+    assert told("digest", {"open": [], "open_count": 1}).link == f"{GERMAN.portal_url}/inbox"
+    paths = {route.path for route in routes.routes}
+    assert {INBOX_PATH, f"{CASE_PATH}{{number}}"} <= paths
