@@ -21,10 +21,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-VERSION: Final = "2.2.1"
-LONGEST_PAGE: Final = 100
+from stadtfunk.demo.cpo_objects import Json, Page, evses_of
+from stadtfunk.demo.cpo_objects import location as location  # offered here, too
+from stadtfunk.demo.cpo_objects import written as written
 
-Json = dict[str, object]
+VERSION: Final = "2.2.1"
+
 Answer = Callable[[], Awaitable[object]]
 
 
@@ -131,12 +133,12 @@ class Cpo:
     def set_status(self, evse_id: str, status: str, at: datetime | None = None) -> tuple[str, str]:
         """Change an EVSE; returns location id and uid. Nobody hears of it until it is pushed or asked for."""
         stamp = written(at or datetime.now(UTC))
-        for location in self.locations.values():
-            for evse in _evses(location):
+        for one in self.locations.values():
+            for evse in evses_of(one):
                 if evse_id in (evse["evse_id"], evse["uid"]):
                     evse.update(status=status, last_updated=stamp)
-                    location["last_updated"] = max(stamp, str(location["last_updated"]))
-                    return str(location["id"]), str(evse["uid"])
+                    one["last_updated"] = max(stamp, str(one["last_updated"]))
+                    return str(one["id"]), str(evse["uid"])
         raise KeyError(evse_id)
 
     async def change(self, evse_id: str, status: str, at: datetime | None = None) -> Pushed:
@@ -271,7 +273,7 @@ class Cpo:
         return self._own_credentials()
 
     async def _list(self, request: Request) -> Response:
-        page = _Page.of(request, self.page_size)
+        page = Page.of(request, self.page_size)
         found = [one for one in self.locations.values() if page.wants(str(one["last_updated"]))]
         rest = found[page.offset :]
         headers = {"X-Total-Count": str(len(found)), "X-Limit": str(page.limit)}
@@ -293,7 +295,7 @@ class Cpo:
     def _find(self, location: str, evse: str = "", connector: str = "") -> Json:
         found = self.locations.get(location)
         if found is not None and evse:
-            found = next((one for one in _evses(found) if one["uid"] == evse), None)
+            found = next((one for one in evses_of(found) if one["uid"] == evse), None)
         if found is not None and connector:
             connectors = found["connectors"]
             assert isinstance(connectors, list)
@@ -343,100 +345,6 @@ class Cpo:
         routing = [f"OCPI-{way}-{what}" for way in ("to", "from") for what in ("party-id", "country-code")]
         wrong = [one for one in routing if (one in headers) is not functional]
         self.violations += [f"{name}: {one} {'missing' if functional else 'not for this module'}" for one in wrong]
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    offset: int
-    limit: int
-    date_from: str
-    date_to: str
-
-    @classmethod
-    def of(cls, request: Request, page_size: int) -> "_Page":
-        query = request.query_params
-        limit = min(int(query.get("limit", page_size)), page_size, LONGEST_PAGE)
-        return cls(int(query.get("offset", 0)), limit, query.get("date_from", ""), query.get("date_to", ""))
-
-    def wants(self, last_updated: str) -> bool:
-        """`date_from` is inclusive, `date_to` exclusive."""
-        at = _read(last_updated)
-        after = not self.date_from or at >= _read(self.date_from)
-        return after and (not self.date_to or at < _read(self.date_to))
-
-    def after(self, request: Request) -> str:
-        """The query of the next page."""
-        kept = {name: value for name, value in request.query_params.items() if name not in ("offset", "limit")}
-        return str(httpx2.QueryParams({**kept, "offset": self.offset + self.limit, "limit": self.limit}))
-
-
-def location(
-    location_id: str,
-    evse_ids: Sequence[str],
-    *,
-    name: str = "",
-    latitude: float = 49.999671,
-    longitude: float = 8.277076,
-    at: datetime | None = None,
-    party: tuple[str, str] = ("DE", "MZX"),
-) -> Json:
-    """A location with every mandatory field of 2.2.1, its EVSEs free."""
-    stamp = written(at or datetime.now(UTC))
-    evses: list[Json] = [_evse(f"{location_id}-{number}", evse_id, stamp) for number, evse_id in enumerate(evse_ids, 1)]
-    return {
-        "country_code": party[0],
-        "party_id": party[1],
-        "id": location_id,
-        "publish": True,
-        "name": name,
-        "address": name or "Fischtorplatz 11",
-        "city": "Mainz",
-        "country": "DEU",
-        "coordinates": {"latitude": f"{latitude:.6f}", "longitude": f"{longitude:.6f}"},
-        "parking_type": "ON_STREET",
-        "evses": evses,
-        "operator": {"name": "Mainzer Stadtwerke AG"},
-        "time_zone": "Europe/Berlin",
-        "last_updated": stamp,
-    }
-
-
-def written(at: datetime) -> str:
-    """A time as OCPI writes it, with fractions, so that times compare as texts."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _evse(uid: str, evse_id: str, stamp: str) -> Json:
-    connector = {
-        "id": "1",
-        "standard": "IEC_62196_T2",
-        "format": "SOCKET",
-        "power_type": "AC_3_PHASE",
-        "max_voltage": 230,
-        "max_amperage": 32,
-        "last_updated": stamp,
-    }
-    return {
-        "uid": uid,
-        "evse_id": evse_id,
-        "status": "AVAILABLE",
-        "capabilities": ["RFID_READER"],
-        "connectors": [connector],
-        "physical_reference": uid.rpartition("-")[2],
-        "parking_restrictions": ["EV_ONLY", "PLUGGED"],
-        "last_updated": stamp,
-    }
-
-
-def _evses(location: Json) -> list[Json]:
-    evses = location["evses"]
-    assert isinstance(evses, list)
-    return evses
-
-
-def _read(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def _new_token() -> str:
