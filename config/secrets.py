@@ -6,7 +6,7 @@ from contextlib import suppress
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, SecretStr
 
-from alerts.channels.settings import AppriseSettings, ChannelSettings, WebhookSettings
+from alerts.channels.settings import AppriseSettings, ChannelSettings, WebhookSettings, WebPushSettings
 from config.document import Location
 from config.settings import Settings
 from decoders.keys import KeyRing
@@ -75,6 +75,8 @@ def _channel_readers(channel: ChannelSettings) -> Iterator[tuple[str, Read]]:
         yield "secret_file", channel.read_secret
     elif isinstance(channel, AppriseSettings):
         yield "urls_file", channel.read_urls
+    elif isinstance(channel, WebPushSettings):
+        yield "key_file", lambda: channel.read_key() and None  # a key is never text that a log could hold
     else:
         yield "password_file", channel.read_password
 

@@ -1,7 +1,9 @@
 """The sender of messages as a part of the program; runs beside the alert engine, and goes on sending without it."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -12,7 +14,7 @@ from alerts.outbox import Outbox
 from alerts.outbox_metrics import OutboxMetrics
 from config.problems import ConfigurationError, Origin, Problem
 from config.settings import Settings
-from storage.database import Role, connect
+from storage.database import Connection, Role, connect
 
 
 class OutboxPart:
@@ -60,8 +62,7 @@ class OutboxPart:
                 raise
 
     def _make(self, settings: Settings) -> Outbox:
-        connector = partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk outbox")
-        return Outbox(connector, make_channels(settings), self._metrics)
+        return Outbox(_connector(settings), make_channels(settings), self._metrics)
 
 
 def make_channels(settings: Settings) -> dict[str, tuple[ChannelSettings, Sender]]:
@@ -75,8 +76,9 @@ def make_channels(settings: Settings) -> dict[str, tuple[ChannelSettings, Sender
     for name, channel in alerts.channels.items():
         if not channel.enabled:
             continue
+        zone, url = alerts.calendar.time_zone, portal_url(settings)
         try:
-            sender = make_sender(channel, time_zone=alerts.calendar.time_zone, portal_url=portal_url(settings))
+            sender = make_sender(channel, time_zone=zone, portal_url=url, connect=_connector(settings))
         except (OSError, ValueError, ModuleNotFoundError) as error:
             origin = Origin("alerts" if settings.file is None else str(settings.file))
             problems.append(Problem(origin, f"alerts.channels.{name}", "other", {"error": str(error)}))
@@ -85,6 +87,10 @@ def make_channels(settings: Settings) -> dict[str, tuple[ChannelSettings, Sender
     if problems:
         raise ConfigurationError(problems)
     return made
+
+
+def _connector(settings: Settings) -> Callable[[], Coroutine[Any, Any, Connection]]:
+    return partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk outbox")
 
 
 def portal_url(settings: Settings) -> str:

@@ -50,6 +50,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.ALERTS, "SELECT, INSERT", ("alert_event",)),  # append-only
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
     Grant(Role.ALERTS, "DELETE", ("rule_checkpoint", "device_interval")),
+    Grant(Role.ALERTS, "SELECT, DELETE", ("push_subscription",)),  # a browser that has gone is forgotten
     Grant(Role.ALERTS, "SELECT (received_at, source, reason, decoder, last_seen_at)", ("rejected",)),  # no payload
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE", _CHARGING),
     Grant(Role.ALERTS, "SELECT, INSERT", ("evse_status",)),  # a history

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from alerts.channels import Sender, Wording
 from alerts.channels.email import EmailSender
 from alerts.channels.mqtt import MqttSender
-from alerts.channels.settings import AppriseSettings, ChannelSettings, EmailSettings, MqttSettings
+from alerts.channels.settings import AppriseSettings, ChannelSettings, EmailSettings, MqttSettings, WebPushSettings
+from alerts.channels.subscriptions import Connect, Subscriptions
 from alerts.channels.webhook import WebhookSender
+from alerts.channels.webpush import WebPushSender
 
 Now = Callable[[], datetime]
 
@@ -17,12 +19,18 @@ def _now() -> datetime:
 
 
 def make_sender(
-    settings: ChannelSettings, *, time_zone: str = "Europe/Berlin", portal_url: str = "", now: Now = _now
+    settings: ChannelSettings,
+    *,
+    time_zone: str = "Europe/Berlin",
+    portal_url: str = "",
+    connect: Connect | None = None,
+    now: Now = _now,
 ) -> Sender:
     """The sender of one channel; reads its secrets.
 
     Args:
         portal_url: where the portal is, for links in texts.
+        connect: opens a connection in the alerts' role; `webpush` needs it.
 
     Raises:
         OSError, ValueError: a file of the channel cannot be used.
@@ -37,4 +45,8 @@ def make_sender(
         from alerts.channels.apprise import AppriseSender
 
         return AppriseSender(settings, wording, now=now)
+    if isinstance(settings, WebPushSettings):
+        if connect is None:
+            raise ValueError("webpush needs the database")
+        return WebPushSender(settings, wording, Subscriptions(connect), now=now)
     return WebhookSender(settings, wording, now=now)

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from alerts.calendar import ALWAYS, Hours
@@ -300,8 +303,39 @@ class AppriseSettings(_Channel):
         return tuple(map(SecretStr, urls))
 
 
+class WebPushSettings(_Channel):
+    """Messages to the browsers of people who asked for them in the portal."""
+
+    kind: Literal["webpush"] = Field(description="`webpush`: to browsers that subscribed in the portal")
+    key_file: Path = Field(description="PEM file with our private key on P-256 (mode 0600); browsers subscribe to it")
+    contact: str = Field(description="e-mail address that push services may write to")
+    allow_hosts: tuple[str, ...] = Field(
+        default=(), description="host names of push services that may be in the own network and may use plain http"
+    )
+
+    @field_validator("contact")
+    @classmethod
+    def _contact_is_an_address(cls, value: str) -> str:
+        return _mail_address(value)
+
+    def read_key(self) -> ec.EllipticCurvePrivateKey:
+        """The key.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it holds no private key on P-256.
+        """
+        try:
+            key = serialization.load_pem_private_key(self.key_file.read_bytes(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ValueError(f"{self.key_file} holds no private key in PEM without a password") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise ValueError(f"the key in {self.key_file} is none on P-256")
+        return key
+
+
 ChannelSettings = Annotated[
-    EmailSettings | WebhookSettings | MqttSettings | AppriseSettings, Field(discriminator="kind")
+    EmailSettings | WebhookSettings | MqttSettings | AppriseSettings | WebPushSettings, Field(discriminator="kind")
 ]
 
 

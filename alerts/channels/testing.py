@@ -8,6 +8,7 @@ from secrets import token_hex
 from alerts.channels import Later, Outgoing, Refused
 from alerts.channels.building import make_sender
 from alerts.channels.settings import ChannelSettings
+from alerts.channels.subscriptions import Connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,16 @@ class TestResult:
     reason: str = ""
 
 
-async def send_test(settings: ChannelSettings, *, time_zone: str = "Europe/Berlin", portal_url: str = "") -> TestResult:
-    """Send one test message through the channel and say what came of it; never raises for what the channel does."""
+async def send_test(
+    settings: ChannelSettings, *, time_zone: str = "Europe/Berlin", portal_url: str = "", connect: Connect | None = None
+) -> TestResult:
+    """Send one test message through the channel and say what came of it; never raises for what the channel does.
+
+    Args:
+        connect: opens a connection in the alerts' role; `webpush` needs it.
+    """
     try:
-        sender = make_sender(settings, time_zone=time_zone, portal_url=portal_url)
+        sender = make_sender(settings, time_zone=time_zone, portal_url=portal_url, connect=connect)
     except OSError as error:
         return TestResult(False, f"a file cannot be read: {error.strerror or type(error).__name__}")
     except (ValueError, ModuleNotFoundError) as error:

@@ -1,6 +1,7 @@
 """`stadtfunk alerts test-channel`: does a message of this channel arrive?"""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -22,8 +23,12 @@ def test_channel(
     Exit code 1 when it did not arrive.
     """
     with reported():
+        from functools import partial
+
         from alerts.channels.testing import send_test
+        from stadtfunk.database import running
         from stadtfunk.outbox_part import portal_url
+        from storage.database import Role, connect
 
         settings = load(config)
         channel = settings.alerts.channels.get(name)
@@ -31,8 +36,10 @@ def test_channel(
             known = ", ".join(settings.alerts.channels) or text("none")
             say(text("There is no channel {name}; configured: {known}", name=name, known=known))
             raise typer.Exit(ExitCode.FAILURE)
-        zone = settings.alerts.calendar.time_zone
-        result = asyncio.run(send_test(channel, time_zone=zone, portal_url=portal_url(settings)))
+        zone, connector = settings.alerts.calendar.time_zone, partial(connect, settings.database, role=Role.ALERTS)
+        sending = send_test(channel, time_zone=zone, portal_url=portal_url(settings), connect=connector)
+        with running(settings.database) if channel.kind == "webpush" else nullcontext():
+            result = asyncio.run(sending)
     if not result.ok:
         say(text("The test message of {name} did not arrive: {reason}", name=name, reason=result.reason))
         raise typer.Exit(ExitCode.FAILURE)

@@ -102,3 +102,9 @@ WHERE id = ANY (%(ids)s::bigint[])
 INSERT INTO notification (idempotency_key, channel, kind, body, state, due_at)
 VALUES (%(key)s, %(channel)s, 'digest', %(body)s, 'pending', %(due_at)s)
 ON CONFLICT (idempotency_key) DO NOTHING
+
+-- name: subscriptions
+SELECT endpoint, coalesce(keys ->> 'p256dh', ''), coalesce(keys ->> 'auth', '') FROM push_subscription ORDER BY created_at
+
+-- name: forget_subscription
+DELETE FROM push_subscription WHERE endpoint = %(endpoint)s
