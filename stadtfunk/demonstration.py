@@ -1,27 +1,27 @@
-"""The demo's parts in order: database, broker, history, service, simulated city; each ends in the opposite order.
+"""The demo's parts in order: database, broker, operator, history, service, city; each ends in the opposite order.
 
-Service and city are processes of their own, as in a real city; the service runs on a configuration file that is left
-in the demo's folder, so that `stadtfunk status -c …` works beside it. Children get sessions of their own: Ctrl-C in
-the terminal reaches this process alone, which then ends them one by one.
+Service, city and the charge-point operator are processes of their own, as in a real city; the service runs on a
+configuration file that is left in the demo's folder, so that `stadtfunk status -c …` works beside it. Children get
+sessions of their own: Ctrl-C in the terminal reaches this process alone, which then ends them one by one.
 """
 
 import asyncio
 import gc
 import json
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx2
 import yaml
@@ -32,20 +32,25 @@ from config.settings import Settings
 from ingest.replay import ReplayFile
 from stadtfunk import app
 from stadtfunk.demo.broker import DemoBroker
+from stadtfunk.demo_configuration import OPERATOR, SOURCE, NoPort, Ports, configuration, write_token
+from stadtfunk.demo_past import BayPast, forget_link, play_cases, store_charging
 from stadtfunk.status import base_url
 from storage.asset_rows import AssetRow, asset_rows
 from storage.assets import Imported, import_assets
-from storage.database import Role, connect
+from storage.database import Connection, Role, connect
 from storage.embedded import EmbeddedError, EmbeddedPostgres
 from storage.migrate import migrate
 
-SOURCE = "mainz"
-FAVOURITE_PORT = 8080
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
 MOST_RESTARTS = 5
 RESTART_WINDOW = 60.0
+LEAST_PAST = 0.25
+"""Days of statuses and contacts of charge points, even where no uplinks are filled in."""
 _PIPE_BYTES = 1 << 20
+
+
+T = TypeVar("T")
 
 
 class Part(StrEnum):
@@ -61,18 +66,29 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """What the simulator is asked for."""
+    """What the simulator is asked for.
+
+    Attributes:
+        starts: when demos in this folder were started, this one included; scenes are played around each.
+    """
 
     seed: int | None
     days: float
     scale: float
     begins_at: datetime
+    starts: tuple[datetime, ...] = ()
 
     @property
     def kind_of_city(self) -> list[str]:
         """Options that make the same city everywhere."""
         seed = [] if self.seed is None else ["--seed", str(self.seed)]
-        return [*seed, "--scale", str(self.scale)]
+        starts = [word for at in self.starts for word in ("--started", at.isoformat())]
+        return [*seed, "--scale", str(self.scale), *starts]
+
+    @property
+    def past_begins_at(self) -> datetime:
+        """From when on the past of the bays is known."""
+        return self.begins_at - timedelta(days=max(self.days, LEAST_PAST))
 
     @property
     def arguments(self) -> list[str]:
@@ -91,9 +107,13 @@ class Demonstration:
         self._broker = DemoBroker(self.folder / "broker")
         self._database = EmbeddedPostgres(self.folder / "database")
         self._settings: Settings | None = None
+        self._ports = Ports(0, 0, 0)
+        self._token_file = self.folder / "operator.token"
+        self._past: BayPast | None = None
         self._service: subprocess.Popen[bytes] | None = None
         self._history: subprocess.Popen[bytes] | None = None
-        self._simulator: subprocess.Popen[bytes] | None = None
+        self._bays: subprocess.Popen[bytes] | None = None
+        self._simulators: dict[str, subprocess.Popen[bytes]] = {}
         self._resources = ExitStack()
         self._spawned: set[str] = set()
         self._restarts: dict[Part, deque[float]] = {}
@@ -123,22 +143,35 @@ class Demonstration:
         return base_url(self.settings.http)
 
     @property
+    def portal_url(self) -> str:
+        """Where people log in."""
+        return self._ports.portal_url
+
+    @property
     def dsn(self) -> str:
         """The database's connection string."""
         return self._database.dsn
 
     def prepare(self) -> None:
-        """Start database and broker, write the configuration, make the tables.
+        """Start database and broker, write the configuration, make the tables, let the operator's platform begin.
 
         Raises:
-            EmbeddedError, RuntimeError: one of them does not start.
+            DemoFailed, EmbeddedError, RuntimeError: one of them does not start.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.city = replace(self.city, starts=self._note_start())
         self._resources.enter_context(self._database)
         self._resources.enter_context(self._broker)
-        self.config_file.write_text(yaml.safe_dump(self._configuration(), sort_keys=False), encoding="utf-8")
+        try:
+            self._ports = Ports.free()
+        except NoPort as error:
+            raise DemoFailed(str(error)) from None
+        content = configuration(self._broker, self._ports, write_token(self._token_file))
+        self.config_file.touch(mode=0o600)
+        self.config_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         self._settings = load_settings(self.config_file, {})
         asyncio.run(migrate(self.settings.database))
+        self._begin_charging()
 
     def register_assets(self) -> Imported:
         """Tell the database which tree, bay or meter each of the city's devices measures.
@@ -151,6 +184,16 @@ class Demonstration:
         if made.returncode != 0:
             raise DemoFailed(f"the simulator ended with {made.returncode}: {made.stderr.decode()[-200:]}")
         return asyncio.run(self._import(asset_rows(json.loads(made.stdout)["assets"])))
+
+    def _begin_charging(self) -> None:
+        """The operator's platform, which knows nobody yet; and what it would have told in the past."""
+        shutil.rmtree(self.folder / "charging", ignore_errors=True)
+        asyncio.run(self._as_engine(lambda connection: forget_link(connection, OPERATOR)))
+        access = ["--port", str(self._ports.operator), "--token-file", str(self._token_file)]
+        self._simulators["operator"] = self._start("operator", ["operator", *access, *self.city.arguments])
+        days = (self.city.begins_at - self.city.past_begins_at) / timedelta(days=1)
+        command = ["parking", "--days", str(days), *self.city.arguments]
+        self._bays = self._start("parking", command, output=subprocess.PIPE)
 
     def begin_history(self) -> None:
         """Let the simulator begin with the past days; it counts them first, which takes some seconds."""
@@ -172,6 +215,27 @@ class Demonstration:
             raise DemoFailed(f"the simulator ended with {self._history.returncode}, see {self.folder / 'history.log'}")
         return done
 
+    def fill_charging(self) -> int:
+        """Store what the charge points said in the past days; returns how many statuses were new.
+
+        Raises:
+            DemoFailed: the simulator ended with an error.
+        """
+        assert self._bays is not None
+        found, _ = self._bays.communicate(timeout=READY_SECONDS)
+        if self._bays.returncode != 0:
+            raise DemoFailed(f"the simulator ended with {self._bays.returncode}, see {self.folder / 'parking.log'}")
+        past = self._past = BayPast.read(json.loads(found))
+        return asyncio.run(self._as_engine(lambda connection: store_charging(connection, past, source=OPERATOR)))
+
+    def fill_cases(self) -> int:
+        """Open and close the cases of the past days, as engine and officers would have done; how many were new."""
+        assert self._past is not None
+        past, begin, end = self._past, self.city.past_begins_at, self.city.begins_at
+        return asyncio.run(
+            self._as_engine(lambda connection: play_cases(connection, self.settings, past, since=begin, now=end))
+        )
+
     def go_live(self) -> None:
         """Start the service, wait until it is ready, then let the city speak.
 
@@ -182,7 +246,7 @@ class Demonstration:
         self._await_ready()
         login = self._broker.network_server
         access = ["--host", self._broker.host, "--port", str(self._broker.port), "--user", login.username]
-        self._simulator = self._start(
+        self._simulators["city"] = self._start(
             "city", ["live", *access, "--password-file", str(login.password_file), *self.city.arguments]
         )
 
@@ -205,9 +269,10 @@ class Demonstration:
         return gone
 
     def check(self) -> None:
-        """Raise DemoFailed when city or broker ended by themselves."""
-        if self._simulator is not None and self._simulator.poll() is not None:
-            raise DemoFailed(f"the city ended with {self._simulator.returncode}, see {self.folder / 'city.log'}")
+        """Raise DemoFailed when city, operator or broker ended by themselves."""
+        for name, process in self._simulators.items():
+            if process.poll() is not None:
+                raise DemoFailed(f"the {name} ended with {process.returncode}, see {self.folder / f'{name}.log'}")
         if not self._broker.running:
             raise DemoFailed(f"the broker ended, see {self._broker.log_file}")
 
@@ -218,23 +283,22 @@ class Demonstration:
             await sync_bays(connection, datetime.now(UTC))
             return imported
 
-    def _configuration(self) -> dict[str, object]:
-        login = self._broker.ingest
-        source = {
-            "name": SOURCE,
-            "format": "chirpstack",
-            "transport": "mqtt5" if self._broker.speaks_mqtt5 else "paho",
-            "host": self._broker.host,
-            "port": self._broker.port,
-            "username": login.username,
-            "password_file": str(login.password_file),
-        }
-        return {
-            "sources": [source],
-            "database": {"dsn": "embedded", "data_dir": "database"},
-            "spool": {"path": "spool.sqlite"},
-            "http": {"port": _free_port(FAVOURITE_PORT)},
-        }
+    async def _as_engine(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        connection = await connect(self.settings.database, role=Role.ALERTS, application_name="stadtfunk demo")
+        async with connection:
+            return await work(connection)
+
+    def _note_start(self) -> tuple[datetime, ...]:
+        """The starts of this folder's demos that the history reaches, with this one.
+
+        Without the earlier ones the same days would be told in another way.
+        """
+        file = self.folder / "starts.json"
+        known = map(datetime.fromisoformat, json.loads(file.read_text())) if file.exists() else ()
+        oldest = self.city.past_begins_at - timedelta(days=2)
+        starts = tuple(sorted({*(at for at in known if at > oldest), self.city.begins_at}))
+        file.write_text(json.dumps([at.isoformat() for at in starts]))
+        return starts
 
     def _start_service(self) -> None:
         command = [sys.executable, "-m", "stadtfunk", "run", "--config", str(self.config_file)]
@@ -295,16 +359,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
     if process.stdout is not None:
         process.stdout.close()
-
-
-def _free_port(favourite: int) -> int:
-    """The favourite port of the loopback interface, or another one when somebody has it."""
-    for port in (favourite, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DemoFailed("no port is free on the loopback interface")

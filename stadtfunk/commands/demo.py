@@ -68,8 +68,11 @@ def _run(demonstration: "Demonstration", out: "Console") -> None:
     if demonstration.city.days > 0:
         demonstration.begin_history()  # it thinks for some seconds, while the assets are registered
     _register(demonstration, out)
+    demonstration.fill_charging()
     if demonstration.city.days > 0:
         _fill(demonstration, out)
+        cases = demonstration.fill_cases()
+        out.print(text("New cases of the past days: {count}; what officers did about them is simulated.", count=cases))
     out.print(text("Starting the service and the city …"))
     demonstration.go_live()
     _point_around(demonstration, out)
@@ -107,8 +110,13 @@ def _fill(demonstration: "Demonstration", out: "Console") -> None:
 
 
 def _point_around(demonstration: "Demonstration", out: "Console") -> None:
-    """Where to look."""
+    """Where to look, and who may look."""
+    from stadtfunk.demo_configuration import LOGINS, MAIL_PORT, PASSWORD
+
     rows = (
+        (text("Portal"), demonstration.portal_url),
+        (text("Logins"), ", ".join(f"{name} ({role})" for name, role in LOGINS.items())),
+        (text("Password"), f"{PASSWORD}"),
         (text("Metrics"), f"{demonstration.url}/metrics"),
         (text("Readiness"), f"{demonstration.url}/readyz"),
         (text("Database"), f'psql "{demonstration.dsn}"'),
@@ -117,3 +125,6 @@ def _point_around(demonstration: "Demonstration", out: "Console") -> None:
     )
     for title, where in rows:
         out.print(f"  {title:<14} {where}", markup=False, soft_wrap=True)
+    if not demonstration.settings.alerts.channels:
+        hint = text("E-mails are not sent: no mail catcher listens on port {port}.", port=MAIL_PORT)
+        out.print(f"  {hint}", markup=False, soft_wrap=True)

@@ -167,13 +167,17 @@ def _last(start: int, scene: Scene) -> int:
 
 
 def _occupancy(bay: int, start: int, scene: Scene) -> Occupancy:
-    def moment(minute: int) -> int:
-        return start + minute * MINUTE
-
-    arrived_at, left_at = moment(scene.arrives), moment(scene.leaves)
-    if scene.session is None:
-        return Occupancy(bay, scene.stay, arrived_at, left_at, staged=True)
-    return Occupancy(bay, scene.stay, arrived_at, left_at, *map(moment, scene.session), staged=True)
+    plugged_at, unplugged_at = (None, None) if scene.session is None else scene.session
+    arrived_at, left_at = start + scene.arrives * MINUTE, start + scene.leaves * MINUTE
+    return Occupancy(
+        bay,
+        scene.stay,
+        arrived_at,
+        left_at,
+        None if plugged_at is None else start + plugged_at * MINUTE,
+        None if unplugged_at is None else start + unplugged_at * MINUTE,
+        staged=True,
+    )
 
 
 def _by_station(bays: Sequence[Asset]) -> list[int]:
