@@ -179,7 +179,16 @@ class Settings(BaseModel):
             found.append("portal.users: nobody can log in")
         if self.portal.enabled and self.portal.public_url is None and self.portal.host not in _LOOPBACK:
             found.append("portal.public_url: without it only this machine is answered")
+        pushed = bool(self.charging.ocpi or self.charging.webhooks)
+        if pushed and not self.portal.enabled:
+            found.append("charging: pushes over OCPI and webhooks come to the portal, which is off (portal.enabled)")
+        elif self.charging.ocpi and _host(self.charging.public_url) != _host(self.portal.public_url or ""):
+            found.append("charging.public_url: the portal answers under the host name of portal.public_url only")
         return tuple(found)
+
+
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
 
 
 def _repeated(values: list[str]) -> list[str]:

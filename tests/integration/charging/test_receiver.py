@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 
+from alerts.charging.metrics import ChargingMetrics
+from alerts.charging.settings import ChargingSettings
 from stadtfunk.demo.cpo import location, written
 from tests.integration.charging.conftest import TOKEN_FOR_OPERATORS
+from tests.support.portal import open_portal
 
 pytestmark = pytest.mark.anyio
 
@@ -234,3 +238,28 @@ async def test_many_pushes_at_once_lose_nothing(make_partner):
         rows = [row[:2] for row in await on.statuses()]
         for key in ("DEMZXELS011", "DEMZXELS012"):
             assert [state for one, state in rows if one == key][1:] == ["IN_USE", "IDLE"] * 10
+
+
+async def test_the_portal_itself_mounts_it_beside_its_pages(tmp_path, database_settings):
+    token = tmp_path / "token"
+    token.write_text(TOKEN_FOR_OPERATORS)
+    settings = ChargingSettings(
+        ocpi={"stadtwerke": {"versions_url": "https://cpo.example/ocpi/versions", "registration_token_file": token}},
+        webhooks={"depot": {"token_file": token}},
+        public_url="https://stadtfunk.example",
+        state_dir=tmp_path,
+    )
+    parts = {ChargingSettings: settings, ChargingMetrics: ChargingMetrics(CollectorRegistry())}
+    async with open_portal(database_settings, parts=parts) as portal:
+        browser = portal.browser()
+        refused = await browser.get("/ocpi/versions")
+        assert (refused.status_code, refused.json()["status_code"]) == (401, 2000)
+        opened = await browser.get("/ocpi/versions", headers={"Authorization": f"Token {TOKEN_FOR_OPERATORS}"})
+        assert opened.json()["data"][0]["url"] == "https://stadtfunk.example/ocpi/2.2.1"
+        bearer = {"Authorization": f"Bearer {TOKEN_FOR_OPERATORS}"}
+        posted = await browser.post(
+            "/charging/depot", json={"evse_id": "DE*MZX*E1", "status": "Available"}, headers=bearer
+        )
+        assert posted.json() == {"read": 1, "changed": 1, "refused": []}
+    async with open_portal(database_settings, parts={ChargingSettings: ChargingSettings()}) as portal:
+        assert (await portal.browser().get("/ocpi/versions")).status_code == 404
