@@ -163,7 +163,7 @@ class Engine:
             if not self._turns:
                 self._turns = self._new_turns()
             for turn in self._turns:
-                turn.wake(self._woken)
+                turn.wake(self._woken, self._clock())
             self._woken.clear()
             self._wake.clear()
             for turn in due(self._turns, self._clock()):
@@ -193,8 +193,8 @@ class Engine:
             turn.failed(now)
             self._failed(rule.name, error)
             return
-        turn.timer = findings.next_due
-        self._count(rule.name, done, now)
+        turn.done(self._clock(), findings.next_due)
+        self._count(rule.name, done, now, called_at=turn.called_at)
 
     async def _keep_house(self, connection: Connection) -> None:
         """What is no rule: escalations, rules that are gone, numbers."""
@@ -218,11 +218,12 @@ class Engine:
             for rule in settings.make_rules(self._recheck)
         ]
 
-    def _count(self, rule: str, done: Reconciled, began: datetime) -> None:
+    def _count(self, rule: str, done: Reconciled, began: datetime, *, called_at: datetime | None = None) -> None:
+        """Latency counts from the commit or timer that called for the turn, else from when the rule was fulfilled."""
         now = self._clock()
         self._metrics.rule_done(rule, (now - began).total_seconds(), done.steps, done.messages)
         for due_at in done.dues:
-            self._metrics.opened(max(0.0, (now - due_at).total_seconds()))
+            self._metrics.opened(max(0.0, (now - max(due_at, called_at or due_at)).total_seconds()))
         if done.changed:
             log.info("alerts_changed rule=%s messages=%d %s", rule, done.messages, _listed(done.steps))
 

@@ -12,6 +12,8 @@ from alerts.spans import Span
 LONGEST = timedelta(seconds=60)
 """A rule is evaluated at least so often, and nothing sleeps longer: a clock that jumps costs no more."""
 SHORTEST = timedelta(milliseconds=20)
+IDLE_SHARE = 3
+"""A rule that is woken all the time rests three times as long as its turns take."""
 AFTER_FAILURE = timedelta(seconds=30)
 
 
@@ -22,34 +24,42 @@ class Turn:
     rule: Rule
     make: Callable[[], Rule]
     hours: tuple[Hours, ...] = ALWAYS
-    woken: bool = True
     began_at: datetime | None = None
+    woken_at: datetime | None = None
+    called_at: datetime | None = None
+    took: timedelta = timedelta(0)
     timer: datetime | None = None
     not_before: datetime | None = None
 
-    def wake(self, names: Collection[str]) -> None:
+    def wake(self, names: Collection[str], now: datetime) -> None:
         """New rows of these kinds and tables are there."""
         if not self.rule.wakes.isdisjoint(names):
-            self.woken = True
+            self.woken_at = self.woken_at or now
 
     def due_at(self) -> datetime | None:
         """When its turn is; None: at once."""
         if self.began_at is None:
             return None
         times = [self.began_at + LONGEST]
-        if self.woken:
-            times.append(self.began_at + self.rule.pace)
+        if self.woken_at is not None:
+            times.append(self.began_at + max(self.rule.pace, IDLE_SHARE * self.took))
         if self.timer is not None:
             times.append(max(self.timer, self.began_at + SHORTEST))
         return min(times) if self.not_before is None else max(min(times), self.not_before)
 
     def begin(self, now: datetime) -> None:
         """Its turn begins: what wakes it from here on is for the next one."""
-        self.began_at, self.woken, self.timer, self.not_before = now, False, None, None
+        self.called_at = min((at for at in (self.woken_at, self.timer) if at is not None and at <= now), default=None)
+        self.began_at, self.woken_at, self.timer, self.not_before = now, None, None, None
+
+    def done(self, now: datetime, next_due: datetime | None) -> None:
+        """Its turn ended well; `next_due` is when its result can change without new data."""
+        assert self.began_at is not None
+        self.took, self.timer = now - self.began_at, next_due
 
     def failed(self, now: datetime) -> None:
         """Try again after a while, with the rule made anew: what it remembers was not committed."""
-        self.rule, self.woken, self.not_before = self.make(), True, now + AFTER_FAILURE
+        self.rule, self.woken_at, self.not_before = self.make(), now, now + AFTER_FAILURE
 
 
 def due(turns: Sequence[Turn], now: datetime) -> list[Turn]:

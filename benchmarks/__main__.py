@@ -14,6 +14,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.alerts import bays, silent
 from benchmarks.codec_runner import decoding
 from benchmarks.drain import Drained, drain
 from benchmarks.portal import pages
@@ -128,6 +129,19 @@ def measure_portal(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_alerts(made: Rig, scale: float) -> Numbers:
+    """Cases at 5,000 bays, a restart on 90 days of history, the silent rule on 100,000 devices."""
+    measured = bays(made, days=max(2, round(90 * scale)), seconds=max(20, round(120 * scale)))
+    latencies = measured.latencies
+    return {
+        "alert_p50_ms": 1000 * latencies[len(latencies) // 2],
+        "alert_p99_ms": 1000 * latencies[len(latencies) * 99 // 100],
+        "alert_cases": len(latencies),
+        "engine_restart_s": measured.restart,
+        "rule_silent_100k_s": silent(made),
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
@@ -136,6 +150,7 @@ PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
+    "alerts": measure_alerts,
 }
 
 

@@ -36,7 +36,7 @@ class BatteryLow:
     """The rule."""
 
     wakes: frozenset[str] = frozenset({DeviceHealth.kind})
-    pace = timedelta(seconds=60)
+    pace = timedelta(seconds=15)
 
     def __init__(self, name: str, settings: BatteryLowSettings) -> None:
         self.name = name

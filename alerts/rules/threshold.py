@@ -54,7 +54,7 @@ class ThresholdSettings(GradedSettings):
 class Threshold:
     """The rule. Each device is a subject, and each channel and meter of it where there are several."""
 
-    pace = timedelta(seconds=10)
+    pace = timedelta(milliseconds=250)
 
     def __init__(self, name: str, settings: ThresholdSettings) -> None:
         self.name = name
