@@ -102,7 +102,7 @@ class _Track:
         """What is known once is not taken back because values are missing; what is not known by then is dropped."""
         if self.current is None or self.known:
             return
-        self.known = _fulfilled(self.current, self._timing, until)
+        self.known = self.current.due_at < until and _fulfilled(self.current, self._timing, until)
         if not self.known and until > self.current.last_at + self._timing.stale_after:
             self.begin(None)
 
