@@ -3,7 +3,7 @@
 The fonts are the ones that every PDF reader has; what they cannot show is replaced.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -56,8 +56,9 @@ def protocol(entry: Entry, found: Document) -> bytes:
     _section(paper, "Verlauf", "Zeiten in Mainzer Ortszeit, das Neueste zuerst.")
     _table(paper, ("Zeit", "Was", "Wer", "Grund, Notiz"), (34, 52, 26, 58), map(_line, story.lines(found)))
     _confidence(paper, entry)
+    heard = _heard(found.get("radio", ()))
     for bay in story.bays(found):
-        _evidence(paper, bay)
+        _evidence(paper, bay, heard)
     _seal(paper, found)
     return bytes(paper.output())
 
@@ -101,20 +102,22 @@ def _confidence(paper: _Paper, entry: Entry) -> None:
     _table(paper, ("Grund", "Änderung"), (130, 40), [*rows, ("Ergebnis", str(entry.confidence))])
 
 
-def _evidence(paper: _Paper, bay: story.Bay) -> None:
-    _section(paper, f"Meldungen des Bodensensors, {bay.key}", "Zähler: fortlaufende Nummer der Funkmeldung.")
+def _evidence(paper: _Paper, bay: story.Bay, heard: Mapping[str, str]) -> None:
+    hint = "Zähler: fortlaufende Nummer der Funkmeldung. Empfang: stärkstes Gateway, solange er gespeichert ist."
+    _section(paper, f"Meldungen des Bodensensors, {bay.key}", hint)
     rows = [
         (
             _exact(row["at"]),
             "belegt" if row.get("occupied") else "frei" if row.get("occupied") is False else "ungewiss",
-            str(row.get("event", "")),
+            words.SIGHTINGS.get(row.get("event", ""), str(row.get("event", ""))),
             str(row.get("f_cnt", "")),
+            heard.get(str(row.get("key", "")), "-"),
         )
         for row in bay.uplinks
     ]
-    _table(paper, ("Zeit", "Platz", "Art", "Zähler"), (50, 40, 50, 30), rows)
+    _table(paper, ("Zeit", "Platz", "Art", "Zähler", "Empfang"), (36, 20, 28, 20, 66), rows)
     _section(paper, f"Status der Ladepunkte, {bay.key}", "Wie ihn der Betreiber gemeldet hat, mit der Quelle.")
-    rows = [
+    statuses = [
         (
             _exact(row["at"]),
             str(row.get("evse", "")),
@@ -123,7 +126,19 @@ def _evidence(paper: _Paper, bay: story.Bay) -> None:
         )
         for row in bay.statuses
     ]
-    _table(paper, ("Zeit", "Ladepunkt", "Status", "Gemeldet als (Quelle)"), (42, 44, 36, 48), rows)
+    _table(paper, ("Zeit", "Ladepunkt", "Status", "Gemeldet als (Quelle)"), (42, 44, 36, 48), statuses)
+
+
+def _heard(radio: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """Who heard each message: the gateway with the strongest signal, and how many others."""
+    found: dict[str, list[Mapping[str, object]]] = {}
+    for one in radio:
+        found.setdefault(str(one["key"]), []).append(one)
+    return {
+        key: f"{several[0]['gateway']}, {several[0]['rssi']} dBm, SNR {several[0]['snr']}"
+        + (f", {len(several) - 1} weitere" if len(several) > 1 else "")
+        for key, several in found.items()
+    }
 
 
 def _seal(paper: _Paper, found: Document) -> None:

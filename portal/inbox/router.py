@@ -18,7 +18,7 @@ from alerts.cases import forget_actions
 from alerts.channels.settings import DAY, SHIFTS
 from alerts.settings import AlertSettings
 from portal.auth import public
-from portal.inbox import actions, evidence, live, story, words
+from portal.inbox import actions, evidence, live, push, story, words
 from portal.inbox.case_page import show_case
 from portal.inbox.entries import Entry, called_off, closed_cases, open_cases
 from portal.inbox.filters import Filter, Shifts, Since, Tab, Whose
@@ -45,7 +45,7 @@ routes = APIRouter()
 def router(_services: PortalServices) -> APIRouter:
     """List, case, stream, actions and protocol."""
     whole = APIRouter()
-    for part in (routes, actions.routes, evidence.routes):
+    for part in (routes, actions.routes, evidence.routes, push.routes):
         whole.include_router(part)
     return whole
 
@@ -85,6 +85,7 @@ async def inbox(request: Request, services: Services, user: Reader, teil: str = 
         words=words,
         next_actions=story.next_actions,
         new_key=lambda: uuid4().hex,
+        push_key=push.push_key(services),
     )
 
 

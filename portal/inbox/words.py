@@ -12,6 +12,7 @@ from alerts.model import AlertState, EventKind
 from alerts.parking.confidence import Doubt
 from alerts.parking.inputs import Regime
 from alerts.parking.verdict import BayState, Code, EndReason
+from decoders.readings import BayEvent
 from portal.translation import _
 
 CODES: Final[Mapping[str, str]] = {
@@ -122,6 +123,12 @@ DOUBTS: Final[Mapping[str, str]] = {
     Doubt.BLOCKED: _("Säule meldet „blockiert“"),
     Doubt.SECOND_SENSOR: _("zweiter Sensor bestätigt"),
     Doubt.IMPRECISE: _("frühere Fehlalarme dieses Sensors"),
+}
+
+SIGHTINGS: Final[Mapping[str, str]] = {
+    BayEvent.CHANGE: _("Wechsel"),
+    BayEvent.HEARTBEAT: _("Lebenszeichen"),
+    BayEvent.STARTUP: _("Neustart"),
 }
 
 BADGES: Final[Mapping[str, str]] = {

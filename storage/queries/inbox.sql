@@ -105,3 +105,21 @@ FROM unnest(%(devices)s::integer[], %(times)s::timestamptz[], %(counters)s::bigi
 JOIN reception AS r ON r.device_id = w.device AND r.ns_time = w.ns_time AND r.f_cnt = w.f_cnt
 JOIN gateway AS g ON g.id = r.gateway_id
 ORDER BY r.ns_time, r.rssi DESC
+
+-- name: subscribe
+INSERT INTO push_subscription (endpoint_digest, username, endpoint, keys, created_at)
+VALUES (%(digest)s, %(username)s, %(endpoint)s, %(keys)s, %(now)s)
+ON CONFLICT (endpoint_digest) DO UPDATE
+SET username = excluded.username, keys = excluded.keys, created_at = excluded.created_at
+
+-- name: forget_oldest
+DELETE FROM push_subscription
+WHERE endpoint_digest IN (
+    SELECT endpoint_digest FROM push_subscription
+    WHERE username = %(username)s
+    ORDER BY created_at DESC
+    OFFSET %(most)s
+)
+
+-- name: unsubscribe
+DELETE FROM push_subscription WHERE endpoint_digest = %(digest)s AND username = %(username)s

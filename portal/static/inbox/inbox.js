@@ -5,6 +5,7 @@ import { Actions } from "./actions.js";
 import { live } from "./live.js";
 import { CaseMap } from "./map.js";
 import { Nearest } from "./nearest.js";
+import { push } from "./push.js";
 import { sentence } from "./sentences.js";
 
 const list = document.querySelector("[data-list]");
@@ -136,4 +137,9 @@ addEventListener("online", refresh);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
 actions.flush();
 
-if ("serviceWorker" in navigator) navigator.serviceWorker.register("/inbox/service-worker.js", { scope: "/" }).catch(() => {});
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/inbox/service-worker.js", { scope: "/" }).then(
+    () => push(document.querySelector("[data-push]"), navigator.serviceWorker.ready),
+    () => {},
+  );
+}

@@ -19,12 +19,17 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== location.origin) return;
   if (event.request.method !== "GET") {
-    if (url.pathname === "/logout") event.waitUntil(caches.delete(PAGES));
+    if (url.pathname === "/logout") event.waitUntil(Promise.all([caches.delete(PAGES), silence()]));
     return;
   }
   if (url.pathname.startsWith("/static/")) event.respondWith(file(event.request, url));
   else if (isPage(url)) event.respondWith(page(event.request, event));
 });
+
+/** Nobody is logged in any more: this device gets no more notifications. */
+async function silence() {
+  await (await self.registration.pushManager.getSubscription())?.unsubscribe();
+}
 
 function isPage(url) {
   return url.pathname === "/inbox" || /^\/inbox\/cases\/[^/]+$/.test(url.pathname);

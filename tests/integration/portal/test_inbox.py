@@ -1,15 +1,19 @@
 """The officer's way through the whole application on a real database: list, case, actions, protocol, live changes."""
 
 import asyncio
+import base64
 import json
 import re
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from alerts.evidence import verify
 from alerts.model import Severity
 from alerts.parking.verdict import Code
+from alerts.settings import AlertSettings
 from portal.inbox import live
 from tests.integration.portal.clock import Clock, rows
 from tests.support.cases import NOW, Streets
@@ -268,6 +272,24 @@ async def test_the_protocol_proves_itself_and_its_export_is_written_down(streets
     assert not verify(document).sound
 
 
+async def test_the_protocol_names_who_heard_the_sensor(streets, portal, database_settings):
+    number = await streets.open_now("MZ-LS01-1")
+    at = (NOW - timedelta(minutes=25)).isoformat()
+    await asyncio.to_thread(
+        rows_changed,
+        database_settings,
+        "WITH g AS (INSERT INTO gateway (gateway_id) VALUES ('7276ff0039060001'), ('7276ff0039060002') RETURNING id)"
+        " INSERT INTO reception (ns_time, device_id, f_cnt, gateway_id, antenna, rssi, snr)"
+        f" SELECT '{at}', 1, 872, id, 0, -90 - id, 4.25 FROM g",
+    )
+    browser = await portal.login("olga")
+    document = json.loads((await browser.get(f"/inbox/cases/{number}/protokoll.json")).content)
+    assert [one["rssi"] for one in document["radio"]] == [-91, -92]
+    assert document["radio"][0]["key"] == document["case"]["evidence"]["uplinks"][1]["key"]
+    assert verify(document).sound
+    assert (await browser.get(f"/inbox/cases/{number}/protokoll.pdf")).status_code == 200
+
+
 async def test_names_can_be_erased_and_the_chain_stays_whole(streets, portal, database_settings):
     number = await streets.open_now("MZ-LS01-1")
     browser = await portal.login("olga")
@@ -328,3 +350,65 @@ async def test_the_part_for_refreshing_has_no_page_around_it(streets, portal):
         assert "Belegt ohne Ladevorgang" in part
     gone = await portal.browser().get("/inbox?teil=liste", headers={"Accept": "*/*"})
     assert gone.status_code == 401  # a script is not led to the login page
+
+
+@pytest.fixture
+def push_key(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "push.pem"
+    path.write_bytes(pem)
+    return path
+
+
+def browser_keys():
+    point = ec.generate_private_key(ec.SECP256R1()).public_key()
+    raw = point.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    return {"p256dh": base64.urlsafe_b64encode(raw).decode().rstrip("="), "auth": "A" * 22}
+
+
+async def test_a_device_is_told_when_somebody_asks_for_it(database_settings, streets, push_key):
+    channel = {"kind": "webpush", "key_file": str(push_key), "contact": "leitstelle@stadt.example"}
+    alerts = AlertSettings.model_validate({"channels": {"handy": channel}})
+    async with open_portal(database_settings, parts={AlertSettings: alerts}, clock=Clock(NOW)) as portal:
+        browser = await portal.login("olga")
+        [key] = re.findall(r'data-push="(\S+)"', (await browser.get("/inbox")).text)
+        assert len(base64.urlsafe_b64decode(key + "=")) == 65
+        for number in range(12):
+            portal.services.clock.now += timedelta(seconds=1)
+            sent = {"endpoint": f"https://push.example/{number}", "keys": browser_keys(), "expirationTime": None}
+            assert (await browser.put("/inbox/push", json=sent, headers=JSON)).status_code == 204
+        query = "SELECT endpoint, username FROM push_subscription ORDER BY created_at"
+        kept = rows(database_settings, query)
+        assert kept == [(f"https://push.example/{number}", "olga") for number in range(2, 12)]
+        other = await portal.login("oskar", address="192.0.2.2")
+        for person, left in ((other, 10), (browser, 9)):
+            answer = await person.request(
+                "DELETE", "/inbox/push", json={"endpoint": "https://push.example/11"}, headers=JSON
+            )
+            assert answer.status_code == 204
+            assert len(rows(database_settings, query)) == left
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"endpoint": "http://push.example/1"},
+        {"endpoint": "https://user@push.example/1"},
+        {"endpoint": "file:///etc/passwd"},
+        {"keys": {"p256dh": "AAAA", "auth": "A" * 22}},
+        {"keys": {"p256dh": "§", "auth": "A" * 22}},
+        {"keys": {}},
+    ],
+)
+async def test_what_is_no_subscription_is_refused(portal, change):
+    browser = await portal.login("olga")
+    sent = {"endpoint": "https://push.example/1", "keys": browser_keys()} | change
+    assert (await browser.put("/inbox/push", json=sent, headers=JSON)).status_code == 422
+
+
+async def test_without_such_a_channel_nobody_can_subscribe(portal):
+    browser = await portal.login("olga")
+    assert "data-push=" not in (await browser.get("/inbox")).text
+    sent = {"endpoint": "https://push.example/1", "keys": browser_keys()}
+    assert (await browser.put("/inbox/push", json=sent, headers=JSON)).status_code == 404
