@@ -36,6 +36,9 @@ class Codec:
     ) -> CodecResult:
         """What the codec says about `payload`; what the code does wrong is in the result.
 
+        Args:
+            received_at: UTC where it has no offset.
+
         Raises:
             SandboxError: the sandbox itself does not work.
         """

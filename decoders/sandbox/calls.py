@@ -50,7 +50,7 @@ class CodecCall:
     """One payload for one codec.
 
     Attributes:
-        received_at: aware; the codec sees it as `recvTime`, and as the present.
+        received_at: UTC where it has no offset; the codec sees it as `recvTime`, and as the present.
         variables: configured per device or city; the codec sees them as `input.variables`.
     """
 

@@ -79,17 +79,25 @@ class _Desk:
             await self._end()
 
     async def _ask(self, request: bytes) -> bytes | Died:
-        if self._worker is None:
-            self._worker = await _Worker.start(self._limits)
+        worker = await self._started()
         try:
             async with asyncio.timeout(STALLED_SECONDS):
-                return await self._worker.ask(request)
+                return await worker.ask(request)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            worker, self._worker = self._worker, None
+            self._worker = None
             return await worker.end()
         except BaseException:  # half an answer is in the pipe, as after a cancellation
             await self._end()
             raise
+
+    async def _started(self) -> "_Worker":
+        if self._worker is None:
+            try:
+                self._worker = await _Worker.start(self._limits)
+            except BaseException:  # what it was to load has not been loaded
+                self._loaded.clear()
+                raise
+        return self._worker
 
     async def _end(self) -> None:
         worker, self._worker = self._worker, None

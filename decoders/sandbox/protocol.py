@@ -138,17 +138,16 @@ def _settle(
 
 
 def _request(calls: Sequence[CodecCall], loaded: Loaded) -> bytes:
+    given = [_given(call) for call in calls]  # before a codec counts as loaded: what cannot be asked is not sent
     load: dict[int, tuple[str, bool]] = {}
     rows: list[tuple[int, str, int, float, str]] = []
-    for call in calls:
+    for call, values in zip(calls, given, strict=True):
         number, new = loaded.number(call.codec)
         if new:
             script = _script(call.codec.source)
             assert isinstance(script, Script)
             load[number] = (script.text, script.strict)
-        rows.append(
-            (number, str(list(call.payload)), call.f_port, _milliseconds(call.received_at), _texts(call.variables))
-        )
+        rows.append((number, *values))
     body = json.dumps({"load": load, "calls": rows, "drop": loaded.surplus()}).encode()
     return LENGTH.pack(len(body)) + body
 
@@ -168,9 +167,20 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
+def _given(call: CodecCall) -> tuple[str, int, float, str]:
+    """What the codec is given: bytes, port, milliseconds and variables."""
+    return (
+        str(list(bytes(call.payload))),
+        int(call.f_port),
+        _milliseconds(call.received_at),
+        _texts(call.variables),
+    )
+
+
 def _milliseconds(moment: datetime) -> float:
-    """A float, because the engine takes no whole numbers beyond 32 bits."""
-    return float((moment - _EPOCH) // _MILLISECOND)
+    """A float, because the engine takes no whole numbers beyond 32 bits; without an offset the time is UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return float((aware - _EPOCH) // _MILLISECOND)
 
 
 def _texts(variables: Mapping[str, str] | None) -> str:

@@ -106,7 +106,14 @@
     for (let i = 0; i < parts.length && line.length <= MAX_TEXT; i++) line += (i ? " " : "") + shown(parts[i]);
     define(printed, printed.length, short(line));
   };
-  const shown = (value) => (typeof value === "object" && value !== null ? stringify(value) : toText(value));
+  const shown = (value) => {
+    if (typeof value !== "object" || value === null) return toText(value);
+    try {
+      return stringify(value);
+    } catch (_) {
+      return "an object without JSON"; // printing fails nowhere else: circles, BigInt
+    }
+  };
   for (const level of levels) define(console, level, { print(...parts) { print(...parts); } }.print);
   define(world, "console", console);
 

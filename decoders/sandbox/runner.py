@@ -47,17 +47,24 @@ class Runner:
             self._end()
 
     def _ask(self, request: bytes) -> bytes | Died:
-        if self._worker is None:
-            self._worker = _Process(self._limits)
+        worker = self._started()
         try:
-            return self._worker.ask(request)
+            return worker.ask(request)
         except (EOFError, BrokenPipeError, TimeoutError):
-            death = self._worker.end()
             self._worker = None
-            return death
+            return worker.end()
         except BaseException:  # half an answer is in the pipe, as after Ctrl-C
             self._end()
             raise
+
+    def _started(self) -> "_Process":
+        if self._worker is None:
+            try:
+                self._worker = _Process(self._limits)
+            except BaseException:  # what it was to load has not been loaded
+                self._loaded.clear()
+                raise
+        return self._worker
 
     def _end(self) -> None:
         if self._worker is not None:

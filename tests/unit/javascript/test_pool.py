@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -20,6 +21,7 @@ from tests.unit.javascript.files import AT, TESTS
 
 SUM = CodecSource("sum", "function decodeUplink(i) { return { data: { sum: i.bytes.reduce((a, b) => a + b, 0) } }; }")
 KILLER = CodecSource("killer", (TESTS / "codecs" / "adversarial" / "native_search.js").read_text(encoding="utf-8"))
+CEST = timezone(timedelta(hours=2))
 ENDLESS = CodecSource("endless", "function decodeUplink() { for (;;); }")
 
 
@@ -145,6 +147,39 @@ def test_codec_alone():
     codec = Codec(SUM.source)
     assert codec.decode(b"\x01\x02", 1, AT).data == {"sum": 3}
     assert codec.decode(b"", 1, AT, {"a": "b"}).data == {"sum": 0}
+
+
+def test_times_without_an_offset_are_utc():
+    codec = Codec("function decodeUplink(i) { return { data: { at: i.recvTime } }; }")
+    for moment in (
+        datetime(2026, 6, 1, 12),
+        datetime(2026, 6, 1, 12, tzinfo=UTC),
+        datetime(2026, 6, 1, 14, tzinfo=CEST),
+    ):
+        assert codec.decode(b"", 1, moment).data == {"at": "2026-06-01T12:00:00.000Z"}
+
+
+def test_a_callers_mistake_is_not_the_codecs():
+    codec = Codec("function decodeUplink() { return { data: { asked: 'for the first time' } }; }")
+    with pytest.raises(TypeError):
+        codec.decode("01", 1, AT)
+    with pytest.raises(TypeError):
+        codec.decode(b"", 1, AT, {"unit": object()})
+    assert codec.decode(b"", 1, AT).data == {"asked": "for the first time"}
+
+
+async def test_a_worker_that_could_not_start_has_nothing_loaded(pool, monkeypatch):
+    runner = Runner()
+    with monkeypatch.context() as broken:
+        broken.setattr(process.importlib.util, "find_spec", lambda name: None)
+        for _ in range(2):
+            with pytest.raises(SandboxError):
+                runner.run([call(SUM, 1)])
+            with pytest.raises(SandboxError):
+                await pool.run([call(SUM, 1)])
+    assert runner.run([call(SUM, 1)])[0].data == {"sum": 1}
+    assert (await pool.run([call(SUM, 1)]))[0].data == {"sum": 1}
+    runner.close()
 
 
 def test_codec_comes_back_after_its_worker_died():

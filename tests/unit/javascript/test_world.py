@@ -142,6 +142,18 @@ def test_console_is_captured_and_bounded(run):
     assert max(map(len, chatty.console)) < 510
 
 
+def test_what_has_no_json_can_be_printed(run):
+    source = """function decodeUplink() {
+        const circle = {}; circle.again = circle;
+        console.log(circle, { count: 1n }, 1n, Symbol("s"));
+        return { data: { printed: true } };
+    }"""
+    for _ in range(2):
+        said = run(source)
+        assert said.data == {"printed": True}
+        assert said.console == ("an object without JSON an object without JSON 1 Symbol(s)",)
+
+
 def test_require_gives_buffer_and_fails_when_something_else_is_used(run):
     using = "const c = require('crypto'); function decodeUplink() {{ return {{ data: {{ a: {} }} }}; }}"
     assert run(using.format("1")).data == {"a": 1}
