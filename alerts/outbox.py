@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 POLL = timedelta(seconds=30)
 """Longest time without a look, should a wake-up be lost."""
 COUNT_EVERY = 15.0
+KEEP = timedelta(days=366)
+"""Summaries and digests are kept as long as the cases that they name."""
 FINISH_WITHIN = 1.0
 """Seconds that messages under way have at the end."""
 _LEASE_MARGIN = timedelta(seconds=15)
@@ -246,6 +248,7 @@ class Outbox:
         while True:
             with suppress(Retryable):
                 self._metrics.waiting(names, await self._store.waiting(names), self._now())
+                await self._store.forget_old(self._now() - KEEP)
                 buried = await self._store.bury(names, self._now() - oldest)
                 if buried:
                     log.error("notifications_dead count=%d reason='the channel is not configured'", buried)

@@ -80,6 +80,10 @@ class OutboxStore:
         """Give up what is for other channels than these and due before `before`; returns how many."""
         return await self.run(lambda connection: _bury(connection, channels, before))
 
+    async def forget_old(self, before: datetime) -> None:
+        """Delete summaries and digests that were due before `before`."""
+        await self._row("forget_old", {"before": before})
+
     async def waiting(self, channels: Sequence[str]) -> list[tuple[str, str, int, datetime]]:
         """Channel, state, count and oldest due time of what waits."""
         return await self.run(lambda connection: _rows(connection, "waiting", {"channels": list(channels)}))

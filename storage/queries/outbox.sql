@@ -108,3 +108,7 @@ SELECT endpoint, coalesce(keys ->> 'p256dh', ''), coalesce(keys ->> 'auth', '') 
 
 -- name: forget_subscription
 DELETE FROM push_subscription WHERE endpoint = %(endpoint)s
+
+-- name: forget_old
+-- Messages about an alert go with it; summaries and digests belong to none.
+DELETE FROM notification WHERE alert_id IS NULL AND state IN ('sent', 'dead') AND due_at < %(before)s

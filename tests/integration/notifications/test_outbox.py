@@ -212,3 +212,11 @@ async def test_with_a_dead_summary_die_the_messages_that_it_would_have_told_of(d
     async with desk.sending({"c": (settings, Recorder([Refused("status 410")]))}):
         await until(lambda: desk.states()["s/summary"] == "dead")
     assert desk.states() == {"s/summary": "dead", "m1": "dead", "m2": "dead", "m3": "sent"}
+
+
+async def test_old_summaries_go_and_messages_of_alerts_stay(desk: Desk, settings):
+    old = datetime.now(UTC) - timedelta(days=400)
+    desk.add("digest/c/1", kind="digest", state="sent", due_at=old)
+    desk.add("kept", state="sent", due_at=old, alert=desk.alert())
+    async with desk.sending({"c": (settings, Recorder())}):
+        await until(lambda: desk.states() == {"kept": "sent"})
