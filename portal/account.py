@@ -1,5 +1,6 @@
 """Pages about oneself and about what was done: the account, and the audit log for those who run Stadtfunk."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portal import audit
+from portal.audit import AuditAction
 from portal.auth import require, visit_of
 from portal.pages import Page, render
 from portal.services import PortalServices, Services
@@ -22,6 +24,12 @@ ROLE_TITLES: Final = {
     UserRole.OPERATOR: _("Betrieb"),
     UserRole.ENGINEER: _("Technik"),
     UserRole.VIEWER: _("Lesend"),
+}
+ACTION_TITLES: Final[Mapping[str, str]] = {
+    AuditAction.LOGIN: _("Angemeldet"),
+    AuditAction.LOGIN_FAILED: _("Anmeldung fehlgeschlagen"),
+    AuditAction.LOGIN_SLOWED: _("Anmeldung gebremst"),
+    AuditAction.LOGOUT: _("Abgemeldet"),
 }
 ENTRIES: Final = 100
 
@@ -53,4 +61,4 @@ async def audit_log(
     async with services.connection() as connection:
         entries = await audit.latest(connection, limit=ENTRIES, before=before)
     older = entries[-1].id if len(entries) == ENTRIES else None
-    return render(request, "audit.html", entries=entries, older=older)
+    return render(request, "audit.html", entries=entries, older=older, titles=ACTION_TITLES)
