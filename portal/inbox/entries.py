@@ -71,9 +71,9 @@ class Entry:
     @property
     def bay(self) -> str:
         """The number of the bay at its station; of a group the likeliest ones."""
-        candidates = self.facts.get("candidates")
-        if isinstance(candidates, list) and candidates:
-            return ", ".join(sorted({str(one).rpartition("-")[2] for one in candidates}))
+        if self.group is not None:
+            several = self.facts.get("candidates") if self.group[0] > 1 else [self.facts.get("bay")]
+            return ", ".join(sorted({str(one).rpartition("-")[2] for one in several or () if one}))
         return str(self.attributes.get("bay") or self.name.partition(", Platz")[2].strip())
 
     @property

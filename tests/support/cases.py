@@ -41,9 +41,17 @@ def evse_of(bay: str) -> str:
 class Streets:
     """The bays of the tests, all charge points free, no case open."""
 
-    def __init__(self, settings: DatabaseSettings, *, now: datetime = NOW, bays: Mapping[str, tuple] = BAYS) -> None:
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        now: datetime = NOW,
+        bays: Mapping[str, tuple] = BAYS,
+        policy: Policy | None = None,
+    ) -> None:
         self.settings = settings
         self.now = now
+        self.policy = policy or Policy()
         self._open: dict[str, Finding] = {}
         asyncio.run(self.build(bays))
 
@@ -129,7 +137,7 @@ class Streets:
         start = self.now - timedelta(days=30)
         found = Findings(RULE, "3f1c9a2b7d04", (finding,), frozenset({finding.subject}), start, explains_ends=True)
         async with await connect(self.settings, role=Role.ALERTS) as connection:
-            await reconcile(connection, found, now or self.now, policy=Policy())
+            await reconcile(connection, found, now or self.now, policy=self.policy)
 
     def _evidence(self, bay: str, since: datetime) -> dict:
         due = since + timedelta(minutes=10)

@@ -106,8 +106,10 @@ def test_choices_of_a_url_and_back():
 
 def test_where_it_is():
     assert (entry().street, entry().bay) == ("Binger Str. 19", "1")
-    group = entry(facts={"accused": 1, "bays": 2, "candidates": ["MZ-LS01-2", "MZ-LS01-1"]}, name="Binger Str. 19")
-    assert (group.street, group.bay, group.group) == ("Binger Str. 19", "1, 2", (1, 2))
+    facts = {"accused": 1, "bays": 2, "bay": "MZ-LS01-2", "candidates": ["MZ-LS01-2", "MZ-LS01-1"]}
+    group = entry(facts=facts, name="Binger Str. 19")
+    assert (group.street, group.bay, group.group) == ("Binger Str. 19", "2", (1, 2))
+    assert entry(facts=facts | {"accused": 2}, name="Binger Str. 19").bay == "1, 2"
     assert entry(attributes={"bay": 7}).bay == "7"
 
 
