@@ -93,6 +93,10 @@ class Slot:
     summary: str = ""
 
 
+SlotKey = tuple[str, str, datetime]
+"""Channel, group, and the time at which a message is due."""
+
+
 @dataclass(slots=True)
 class Arranged:
     """Rows to write: as they are, new summaries, and what existing summaries take in."""
@@ -131,28 +135,43 @@ async def enqueue(connection: Connection, messages: Sequence[Message], now: date
     """Write messages in the caller's transaction, never one twice; returns how many will be sent."""
     if not messages:
         return 0
-    cursor = await connection.execute(_QUERIES["last_slots"], {"since": now - STORM_WINDOW, "now": now})
-    slots = {(channel, group): Slot(at, summary) for channel, group, at, summary in await cursor.fetchall()}
-    arranged = arrange(messages, slots)
+    arranged = arrange(messages, await _slots(connection, messages, now))
     await _insert(connection, [*arranged.summaries, *arranged.rows])
     for summary, members in arranged.additions.items():
         values = {
             "key": summary,
             "entries": Jsonb([entry(one.body) for one in members[:_ENTRIES]]),
             "count": len(members),
+            "most": _ENTRIES,
         }
         await connection.execute(_QUERIES["extend_summary"], values)
     pending = [one for one in arranged.rows if one.state is OutboxState.PENDING]
     return len(pending) + len(arranged.summaries)
 
 
-def arrange(messages: Sequence[Message], slots: Mapping[tuple[str, str], Slot]) -> Arranged:
+async def _slots(connection: Connection, messages: Sequence[Message], now: datetime) -> dict[SlotKey, Slot]:
+    """What was written to a group around the times at which messages are due.
+
+    Messages that wait for the end of a silence are due at another time than those that do not, and hold none up.
+    """
+    due_at = sorted({one.due_at for one in messages if one.state is OutboxState.PENDING and one.grouped})
+    cursor = await connection.execute(_QUERIES["last_slots"], {"due_at": due_at, "window": STORM_WINDOW, "now": now})
+    rows = await cursor.fetchall()
+    cursor = await connection.execute(_QUERIES["lock_summaries"], ([row[4] for row in rows if row[4]],))
+    unsent = {row[0] for row in await cursor.fetchall()}
+    return {
+        (channel, group, due): Slot(at, summary if summary in unsent else "")
+        for channel, group, due, at, summary in rows
+    }
+
+
+def arrange(messages: Sequence[Message], slots: Mapping[SlotKey, Slot]) -> Arranged:
     """At most one message of a group and channel in each storm window. Pure."""
     result = Arranged()
     together = [one for one in messages if one.state is OutboxState.PENDING and one.grouped]
     result.rows += [one for one in messages if one.state is not OutboxState.PENDING or not one.grouped]
     for (channel, group, due_at), several in groupby(sorted(together, key=_storm_key), key=_storm_key):
-        _arrange_group(result, list(several), slots.get((channel, group)), due_at)
+        _arrange_group(result, list(several), slots.get((channel, group, due_at)), due_at)
     return result
 
 
@@ -162,7 +181,7 @@ def _storm_key(message: Message) -> tuple[str, str, datetime]:
 
 def _arrange_group(result: Arranged, members: list[Message], slot: Slot | None, due_at: datetime) -> None:
     free_at = due_at if slot is None else max(due_at, slot.due_at + STORM_WINDOW)
-    if slot is not None and slot.summary and slot.due_at > due_at:
+    if slot is not None and slot.summary and slot.due_at >= due_at:
         result.additions.setdefault(slot.summary, []).extend(members)
         result.rows += _told_by(members, slot.summary)
     elif len(members) == 1 and free_at == due_at:

@@ -24,19 +24,30 @@ FROM unnest(
 RETURNING id, alert_id, position, kind, at, hash
 
 -- name: last_slots
--- The last message of each group to each channel; a summary that is not due yet takes more in.
-SELECT DISTINCT ON (n.channel, n.body ->> 'group')
-    n.channel, n.body ->> 'group', n.due_at,
+-- The last message of each group to each channel around each of the times; a summary that is not due yet takes more in.
+SELECT DISTINCT ON (d.due_at, n.channel, n.body ->> 'group')
+    n.channel, n.body ->> 'group', d.due_at, n.due_at,
     CASE WHEN n.kind = 'summary' AND n.state = 'pending' AND n.attempts = 0 AND n.due_at > %(now)s
         THEN n.idempotency_key ELSE '' END
-FROM notification AS n
-WHERE n.due_at > %(since)s AND n.body ? 'group' AND NOT n.body ? 'summary' AND n.state <> 'held'
-ORDER BY n.channel, n.body ->> 'group', n.due_at DESC
+FROM unnest(%(due_at)s::timestamptz[]) AS d (due_at)
+JOIN notification AS n ON n.due_at > d.due_at - %(window)s AND n.due_at <= d.due_at + %(window)s
+WHERE n.body ? 'group' AND NOT n.body ? 'summary' AND n.state <> 'held'
+ORDER BY d.due_at, n.channel, n.body ->> 'group', n.due_at DESC
+
+-- name: lock_summaries
+-- Those of the summaries that nobody has begun to send, kept from being sent until the end of the transaction.
+SELECT idempotency_key FROM notification
+WHERE idempotency_key = ANY (%s::text[]) AND state = 'pending' AND attempts = 0
+ORDER BY idempotency_key
+FOR UPDATE
 
 -- name: extend_summary
+-- Of many it names the first ones and counts the others.
 UPDATE notification
 SET body = body || jsonb_build_object(
-    'entries', (body -> 'entries') || %(entries)s::jsonb, 'count', (body ->> 'count')::integer + %(count)s::integer
+    'entries', CASE WHEN jsonb_array_length(body -> 'entries') < %(most)s
+        THEN (body -> 'entries') || %(entries)s::jsonb ELSE body -> 'entries' END,
+    'count', (body ->> 'count')::integer + %(count)s::integer
 )
 WHERE idempotency_key = %(key)s
 

@@ -154,7 +154,7 @@ def test_a_group_gets_at_most_one_message_a_minute(seconds):
         now = NOW + timedelta(seconds=at)
         if slot is not None and slot.due_at <= now:
             slot = Slot(slot.due_at) if now - slot.due_at < STORM_WINDOW else None
-        done = arrange([message(number, due_at=now)], {} if slot is None else {("mail", "g"): slot})
+        done = arrange([message(number, due_at=now)], {} if slot is None else {("mail", "g", now): slot})
         fresh = [row for row in [*done.rows, *done.summaries] if row.state is OutboxState.PENDING]
         for row in fresh:
             sent.append(row.due_at)
