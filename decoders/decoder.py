@@ -177,7 +177,7 @@ class Decoder:
                 return Decoded(tuple(result), tuple(data.warnings), data.remaining)
         except Rejected:
             raise
-        except Exception as defect:  # a decoder's defect must cost nothing but its own uplink (promise 2)
+        except (Exception, SystemExit) as defect:  # a decoder's defect must cost nothing but its own uplink (promise 2)
             raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: {type(defect).__name__}") from defect
         raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: more than {MAX_READINGS} readings of one uplink")
 

@@ -170,7 +170,9 @@ def _outside_code() -> Iterator[None]:
     """An outsider's code may raise anything, and even want to end the program; it must not take the others down."""
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:  # ours, not the code's
+        raise
+    except BaseException as error:
         raise _Unusable(f"does not import: {type(error).__name__}: {error}") from error
 
 

@@ -67,6 +67,13 @@ def test_an_endless_generator_is_a_defect_too() -> None:
     assert reason(decoder(endless)) is RejectReason.DECODER_ERROR
 
 
+def test_a_decoder_does_not_end_the_program() -> None:
+    def leave(*_: object) -> list[Reading]:
+        raise SystemExit
+
+    assert reason(decoder(leave)) is RejectReason.DECODER_ERROR
+
+
 def test_the_reader_never_reads_past_the_end() -> None:
     data = ByteReader(b"\x80\x01")
     assert (data.peek(), data.peek(1), data.i8(), data.remaining) == (0x80, 1, -128, 1)

@@ -75,6 +75,7 @@ def test_an_outsiders_mistakes_are_told_with_their_files_and_cost_nobody_else_an
         "broken": "import nothing_of_this_name",
         "syntax": "def",
         "ending": "raise SystemExit",
+        "stopping": "class Stop(BaseException): pass\nraise Stop",
         "empty": "",
         "wrong": "DECODERS = ('no decoder',)",
     }.items():
@@ -84,10 +85,11 @@ def test_an_outsiders_mistakes_are_told_with_their_files_and_cost_nobody_else_an
     assert {"acme_one", "good", "dragino_lse01"} <= set(registry.entries)
     assert registry.entries["acme_one"].path == first
     told = {Path(problem.where).stem: problem.reason for problem in registry.problems}
-    assert told.keys() == {"broken", "syntax", "ending", "empty", "wrong", "other"}
+    assert told.keys() == {"broken", "syntax", "ending", "stopping", "empty", "wrong", "other"}
     assert told["broken"].startswith("does not import: ModuleNotFoundError: No module named 'nothing_of_this_name'")
     assert told["syntax"].startswith("does not import: SyntaxError")
     assert told["ending"].startswith("does not import: SystemExit")
+    assert told["stopping"].startswith("does not import: Stop")
     assert told["empty"] == told["wrong"] == "defines neither DECODER nor DECODERS"
     assert f"name 'acme_one' is claimed by {first}, too" in told[second.stem]
 
