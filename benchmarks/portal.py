@@ -15,7 +15,7 @@ _HISTORY = """
 INSERT INTO alert (number, rule, rule_version, subject, subject_kind, asset_id, occurrence, district, code, codes,
     severity, confidence, priority, state, outcome, assignee, since, due_at, opened_at, updated_at, closed_at, facts,
     evidence)
-SELECT 'H-' || n, 'falschparken', '3f1c', a.key, 'bay', a.id, n::text, a.district, v.code, ARRAY[v.code], 'warning', 80,
+SELECT 'H-' || n, 'ladeplaetze', '3f1c', a.key, 'bay', a.id, n::text, a.district, v.code, ARRAY[v.code], 'warning', 80,
     2.4, CASE WHEN n <= %(open)s THEN 'open' ELSE 'resolved' END, CASE WHEN n <= %(open)s THEN '' ELSE 'ERMAHNUNG' END,
     'olga', t.at, t.at, t.at, t.at, CASE WHEN n > %(open)s THEN t.at + interval '40 minutes' END,
     jsonb_build_object('evses', jsonb_build_array('DEMZXE' || a.id), 'bay', a.key), v.evidence

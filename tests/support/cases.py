@@ -21,7 +21,7 @@ from storage.database import Role, connect
 from storage.settings import DatabaseSettings
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-RULE = "falschparken"
+RULE = "ladeplaetze"
 BAYS = {
     "MZ-LS01-1": ("Binger Str. 19, Platz 1", "Altstadt", 49.999315, 8.258803),
     "MZ-LS01-2": ("Binger Str. 19, Platz 2", "Altstadt", 49.999315, 8.258887),
