@@ -89,6 +89,9 @@ frames AS (
     SELECT id, at, 100000000 + extract(epoch FROM at)::bigint %% 1000000, 1, 1, 0, 4, 0, 868100000, 'decoded',
         'SF9BW125', '01020304', at
     FROM said
+),
+counted AS (
+    UPDATE device_state AS s SET uplinks = s.uplinks + 1, last_received_at = now() FROM said WHERE s.device_id = said.id
 )
 INSERT INTO parking_bay (device_id, subject, channel, observed_at, flags, uplink_ns_time, uplink_f_cnt, occupied, event)
 SELECT id, '', 0, at, 0, at, 100000000 + extract(epoch FROM at)::bigint %% 1000000, {occupied}, '{event}' FROM said

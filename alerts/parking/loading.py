@@ -71,13 +71,14 @@ async def sites_print(connection: Connection) -> Print:
     return Print(*row)
 
 
-async def prints(connection: Connection, since: datetime) -> dict[str, Print]:
-    """What arrived of each bay and each charge point since then; the keys of both."""
-    found: dict[str, Print] = {}
-    for name in ("recent_sightings", "recent_statuses"):
-        rows = await (await connection.execute(_QUERIES[name], {"since": since})).fetchall()
-        found.update({key: Print(number, newest) for key, number, newest in rows})
-    return found
+async def bay_uplinks(connection: Connection) -> dict[str, int]:
+    """How many uplinks are stored of each bay's sensors."""
+    return dict(await (await connection.execute(_QUERIES["bay_uplinks"])).fetchall())
+
+
+async def newest_statuses(connection: Connection, since: datetime) -> dict[str, int]:
+    """The newest status, by its id, of each charge point of which one was received since then."""
+    return dict(await (await connection.execute(_QUERIES["recent_statuses"], {"since": since})).fetchall())
 
 
 async def load_windows(connection: Connection, keys: Sequence[str], now: datetime, *, rule: str) -> dict[str, datetime]:

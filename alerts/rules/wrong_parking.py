@@ -5,8 +5,8 @@ lost at any time. Shortly before a case opens, the operator is asked for the cha
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -16,7 +16,7 @@ from alerts.calendar import Calendar
 from alerts.charging.store import Recheck
 from alerts.model import Findings
 from alerts.parking.findings import cases
-from alerts.parking.loading import Print, Site, load_windows, prints
+from alerts.parking.loading import Site, bay_uplinks, load_windows, newest_statuses
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory
@@ -25,6 +25,8 @@ from alerts.parking.verdict import BayState
 from alerts.rules.settings import RuleSettings
 from storage.database import Connection
 from storage.failures import Retryable
+
+_log = logging.getLogger(__name__)
 
 EMOG_ENDS = date(2026, 12, 31)
 """Last day of the Elektromobilitätsgesetz as it stood in 2022; no extension is known here."""
@@ -35,7 +37,9 @@ RECHECK_WITHIN = 5.0
 
 _RECENT = timedelta(hours=48)
 _UNCERTAIN_EVERY = timedelta(seconds=15)
-_SWEEP_EVERY = timedelta(hours=6)
+_SWEEP_EVERY = timedelta(hours=1)
+_STATUS_VISIBLE = timedelta(minutes=10)
+"""A status that was received longer ago is committed, or never will be."""
 _CHUNK = 500
 
 
@@ -67,7 +71,8 @@ class WrongParking:
         self._settings = settings
         self._teller = Teller(name, settings, calendar, signs=settings.signs)
         self._recheck = recheck
-        self._prints: dict[str, Print] = {}
+        self._uplinks: dict[str, int] = {}
+        self._statuses: dict[str, int] = {}
         self._due: dict[str, datetime] = {}
         self._swept_at: datetime | None = None
         self._asked: dict[str, datetime] = {}
@@ -80,8 +85,8 @@ class WrongParking:
             stories = await self._teller.since(connection, since, now)
             return self._findings(stories, since)
         sites, stories = await self._to_tell(connection, now), []
-        for start in range(0, len(sites), _CHUNK):
-            stories += await self._told(connection, sites[start : start + _CHUNK], now)
+        for chunk in _chunks(sites):
+            stories += await self._told(connection, chunk, now)
         for story in stories:
             self._note(story, now)
         return self._findings(stories, now - _RECENT)
@@ -90,12 +95,10 @@ class WrongParking:
 
     async def _to_tell(self, connection: Connection, now: datetime) -> list[Site]:
         """Bays of which something arrived or whose time has come, with all bays of their groups."""
-        current = await prints(connection, now - _RECENT)
+        arrived = await self._arrived(connection, now)
         if self._swept_at is None or now - self._swept_at >= _SWEEP_EVERY or now < self._swept_at:
-            self._swept_at, self._prints = now, current
+            self._swept_at = now
             return list(self._teller.sites.values())
-        arrived = {key for key, one in current.items() if self._prints.get(key) != one}
-        self._prints = current
         due = {key for key, at in self._due.items() if at <= now}
         keys = {
             key
@@ -104,6 +107,16 @@ class WrongParking:
         }
         groups = {self._teller.sites[key].bay.group for key in keys} - {""}
         return [site for key, site in self._teller.sites.items() if key in keys or site.bay.group in groups]
+
+    async def _arrived(self, connection: Connection, now: datetime) -> set[str]:
+        """Keys of bays and charge points of which something is new since the last look."""
+        uplinks = await bay_uplinks(connection)
+        statuses = await newest_statuses(connection, now - _STATUS_VISIBLE)
+        arrived = {key for key, count in uplinks.items() if self._uplinks.get(key) != count}
+        arrived |= {evse for evse, newest in statuses.items() if self._statuses.get(evse, 0) < newest}
+        self._uplinks = uplinks
+        self._statuses |= statuses
+        return arrived
 
     def _note(self, story: BayStory, now: datetime) -> None:
         """When to look at a bay again without news of it."""
@@ -133,10 +146,12 @@ class WrongParking:
         evses = list(self._to_ask(stories, now))
         if not evses:
             return False
-        with suppress(TimeoutError, Retryable):
+        try:
             async with asyncio.timeout(RECHECK_WITHIN), asyncio.TaskGroup() as tasks:
                 for evse in evses:
                     tasks.create_task(self._recheck.recheck(evse))
+        except* (TimeoutError, Retryable):
+            _log.warning("recheck_late evses=%d", len(evses))
         return True
 
     def _to_ask(self, stories: Iterable[BayStory], now: datetime) -> Iterator[str]:
@@ -163,3 +178,15 @@ class WrongParking:
             explains_ends=True,
             next_due=next_due,
         )
+
+
+def _chunks(sites: Sequence[Site]) -> Iterator[list[Site]]:
+    """Sites in portions; those of one group stay together."""
+    chunk: list[Site] = []
+    for site in sorted(sites, key=lambda site: (site.bay.station, site.bay.key)):
+        if len(chunk) >= _CHUNK and site.bay.station != chunk[-1].bay.station:
+            yield chunk
+            chunk = []
+        chunk.append(site)
+    if chunk:
+        yield chunk

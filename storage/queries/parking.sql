@@ -84,17 +84,17 @@ FROM alert AS l
 WHERE l.rule = %(rule)s AND l.outcome <> ''
 GROUP BY l.subject
 
--- name: recent_sightings
-SELECT a.key, count(*), max(p.observed_at)
+-- name: bay_uplinks
+-- How many uplinks are stored of each bay's sensors: counts on with every new one, however late it is.
+SELECT a.key, sum(s.uplinks)::bigint
 FROM asset AS a
 JOIN asset_device AS d ON d.asset_id = a.id
-JOIN parking_bay AS p ON p.device_id = d.device_id
-    AND p.observed_at >= greatest(%(since)s, d.valid_from) AND p.observed_at < d.valid_to
+JOIN device_state AS s ON s.device_id = d.device_id
 WHERE a.kind = 'bay'
 GROUP BY a.key
 
 -- name: recent_statuses
-SELECT e.evse_key, count(*), max(s.id)
+SELECT e.evse_key, max(s.id)
 FROM evse_status AS s
 JOIN evse AS e ON e.id = s.evse_id
 WHERE s.received_at >= %(since)s

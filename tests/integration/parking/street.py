@@ -70,6 +70,15 @@ class Street:
             device,
         )
 
+        self.store.execute(
+            "INSERT INTO device_state (device_id, source_id, session_started_at, first_f_cnt, last_f_cnt,"
+            " session_uplinks, uplinks, last_ns_time, last_received_at, outcome)"
+            " SELECT id, 1, %s, 1, 1, 1, 1, %s, %s, 'decoded' FROM device WHERE dev_eui = %s"
+            " ON CONFLICT (device_id) DO UPDATE SET uplinks = device_state.uplinks + 1",
+            *[at(minute)] * 3,
+            device,
+        )
+
     def point(self, evse: str, minute: float, state: EvseState, *, source: str = "cpo") -> None:
         """A status of a charge point."""
         event = StatusEvent(evse, at(minute), at(minute), source, state)
