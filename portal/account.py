@@ -13,8 +13,8 @@ from portal.audit import AuditAction
 from portal.auth import require, visit_of
 from portal.pages import Page, render
 from portal.services import PortalServices, Services
-from portal.site_settings import UserRole
 from portal.translation import _
+from portal.user_roles import UserRole
 from portal.users import User
 
 AUDITORS: Final = frozenset({UserRole.OPERATOR})

@@ -17,7 +17,7 @@ from portal.cookies import FORM, SESSION, read
 from portal.csrf import SAFE_METHODS, proved
 from portal.services import PortalServices, services_of
 from portal.sessions import Origin, Session
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 from portal.users import User
 
 

@@ -29,7 +29,8 @@ from portal.oidc_provider import Claims, OidcRefused, Provider, ProviderAway
 from portal.redirects import safe_path
 from portal.services import PortalServices
 from portal.sessions import Origin
-from portal.site_settings import OidcSettings, UserRole
+from portal.site_settings import OidcSettings
+from portal.user_roles import UserRole
 from portal.users import User
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from portal.auth import Visit, visitor
 from portal.cookies import FORM, LANGUAGE, read, write
 from portal.redirects import safe_path
 from portal.services import services_of
-from portal.site_settings import UserRole
 from portal.translation import LANGUAGES, Translator
+from portal.user_roles import UserRole
 
 STATIC: Final = Path(__file__).parent / "static"
 

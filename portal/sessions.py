@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from portal.site_settings import PortalSettings, UserRole
+from portal.site_settings import PortalSettings
+from portal.user_roles import UserRole
 from portal.users import User
 from storage.database import Connection
 from storage.statements import load

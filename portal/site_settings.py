@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -20,22 +19,11 @@ from pydantic import (
     model_validator,
 )
 
+from portal.user_roles import UserRole
+
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 _ARGON2 = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}")
-
-
-class UserRole(StrEnum):
-    """What somebody is in the portal; each page says which of them may see it."""
-
-    OFFICER = "officer"
-    """Works on cases: the traffic authority's inner and outer service."""
-    OPERATOR = "operator"
-    """Runs Stadtfunk: channels, silences, the audit log."""
-    ENGINEER = "engineer"
-    """Cares for devices, decoders and bindings."""
-    VIEWER = "viewer"
-    """Looks at figures, changes nothing."""
 
 
 class _Settings(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from portal.sessions import digest
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 from portal.users import User
 from storage.database import Connection
 from storage.statements import load

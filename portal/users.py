@@ -8,7 +8,8 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from portal.site_settings import UserRole, UserSettings
+from portal.site_settings import UserSettings
+from portal.user_roles import UserRole
 
 MAX_PASSWORD: Final = 1024
 """Characters; argon2 would read a longer one, and so would an attacker like us to."""

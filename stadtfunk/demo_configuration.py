@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 from portal.users import hash_password
 from stadtfunk.demo.broker import DemoBroker
 

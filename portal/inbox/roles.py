@@ -3,7 +3,7 @@
 from typing import Final
 
 from portal.auth import require
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 
 READING: Final = frozenset({UserRole.OFFICER, UserRole.OPERATOR})
 ACTING: Final = frozenset({UserRole.OFFICER})

@@ -18,11 +18,11 @@ from portal import audit
 from portal.auth import require
 from portal.pages import Page, render, translator_of
 from portal.services import PortalServices, Services
-from portal.site_settings import UserRole
 from portal.statistics import words
 from portal.statistics.months import MonthCache, asking, report_settings
 from portal.statistics.numbers import Numbers
 from portal.statistics.view import Choice, View
+from portal.user_roles import UserRole
 from portal.users import User
 
 READING: Final = frozenset(UserRole)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from portal.scopes import Scope
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, load
 from stadtfunk.commands.outcome import reported, say
 from stadtfunk.exit_codes import ExitCode

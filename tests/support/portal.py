@@ -22,7 +22,8 @@ from alerts.settings import AlertSettings
 from portal.building import build_services
 from portal.services import Clock, PortalServices, utc_now
 from portal.site import PARTS, create_site
-from portal.site_settings import PortalSettings, UserRole
+from portal.site_settings import PortalSettings
+from portal.user_roles import UserRole
 from storage.database import Role, connect
 from storage.settings import DatabaseSettings, RetentionSettings
 

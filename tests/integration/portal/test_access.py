@@ -12,8 +12,8 @@ from starlette.routing import Mount, Route
 
 from portal.auth import Public, Require
 from portal.scopes import Scope
-from portal.site_settings import UserRole
 from portal.tokens import NewToken
+from portal.user_roles import UserRole
 from portal.users import User
 from tests.integration.portal.clock import Clock, rows
 from tests.support.portal import USERS, open_portal

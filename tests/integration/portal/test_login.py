@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.rate_limit import PAIR
-from portal.site_settings import UserRole
+from portal.user_roles import UserRole
 from tests.integration.portal.clock import START, Clock, rows
 from tests.support.portal import HASH, PASSWORD, open_portal, portal_settings
 

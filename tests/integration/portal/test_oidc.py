@@ -8,7 +8,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from portal.oidc import Attempts, role_of, user_of
-from portal.site_settings import OidcSettings, UserRole
+from portal.site_settings import OidcSettings
+from portal.user_roles import UserRole
 from tests.integration.portal.clock import rows
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, new_key, open_provider
 from tests.support.portal import open_portal, portal_settings

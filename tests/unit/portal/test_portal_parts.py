@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from portal.client_address import client_address
 from portal.redirects import safe_path
-from portal.site_settings import MapSettings, OidcSettings, PortalSettings, UserRole
+from portal.site_settings import MapSettings, OidcSettings, PortalSettings
 from portal.times import clock, day, duration, moment
+from portal.user_roles import UserRole
 from portal.users import Accounts, User, hash_password
 from tests.support.portal import CHEAP, HASH, PASSWORD, portal_settings
 
