@@ -7,7 +7,7 @@ finds it by walking `decoders/devices/`.
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ from decoders.uplink import Uplink
 from decoders.vendor_codec import VendorCodec
 
 _log = logging.getLogger(__name__)
+
+_EARLIEST, _LATEST = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Outside of this no uplink lies: a reading there would open a partition of its own for a broken clock."""
 
 MAX_READINGS = 64
 """Readings of one uplink: a defect must not flood the database."""
@@ -173,13 +176,30 @@ class Decoder:
             result = function(uplink, data)
             if isinstance(result, Fragment):
                 return Decoded((), tuple(data.warnings), data.remaining, result)
-            if len(result) <= MAX_READINGS:
-                return Decoded(tuple(result), tuple(data.warnings), data.remaining)
+            return Decoded(self._checked(result), tuple(data.warnings), data.remaining)
         except Rejected:
             raise
         except (Exception, SystemExit) as defect:  # a decoder's defect must cost nothing but its own uplink (promise 2)
             raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: {type(defect).__name__}") from defect
-        raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: more than {MAX_READINGS} readings of one uplink")
+
+    def _checked(self, result: Sequence[Reading]) -> tuple[Reading, ...]:
+        """The readings, as far as the tables can take them: an outsider's decoder is not checked by types alone.
+
+        Raises:
+            DecodeError: they are too many, or one is none that this decoder can return.
+        """
+        if len(result) > MAX_READINGS:
+            raise DecodeError(
+                RejectReason.DECODER_ERROR, f"{self.name}: more than {MAX_READINGS} readings of one uplink"
+            )
+        for reading in result:
+            if type(reading) not in self.kinds:
+                raise DecodeError(
+                    RejectReason.DECODER_ERROR, f"{self.name}: {type(reading).__name__}, which it does not declare"
+                )
+            if not _EARLIEST <= reading.observed_at < _LATEST:
+                raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: a time before 2015 or after 2099")
+        return tuple(result)
 
 
 def _joined(assembly: Assembly, uplinks: Sequence[Uplink]) -> list[Joined]:

@@ -88,7 +88,11 @@ MISTAKES = {
     "flood": ("", "return [DeviceHealth.of(uplink)] * 65", "decoder error"),
     "generator": ("", "yield DeviceHealth.of(uplink)", "decoder error"),
     "state": ("", "STATE.append(1); return [DeviceHealth.of(uplink, battery_level=float(len(STATE)))]", "twice"),
-    "clock in 1980": ("", "return [DeviceHealth.of(uplink, observed_at=datetime(1980, 1, 6).astimezone())]", "1980"),
+    "clock in 1980": (
+        "",
+        "return [DeviceHealth.of(uplink, observed_at=datetime(1980, 1, 6).astimezone())]",
+        "before 2015",
+    ),
     "text": ("", "return [DeviceHealth.of(uplink, firmware=chr(0))]", "printable"),
     "channel": ("", "return [DeviceHealth.of(uplink, channel=70_000)]", "channel"),
 }

@@ -1,13 +1,14 @@
 """The frame around every decoder: ports, its own defects, fragments, floods."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timezone
 
 import pytest
 
 from decoders.decoder import MAX_READINGS, Decoder, Fragment
 from decoders.errors import DecodeError, RejectReason
 from decoders.reader import ByteReader
-from decoders.readings import DeviceHealth, Reading
+from decoders.readings import DeviceHealth, PeopleCount, Reading
 from decoders.uplink import Uplink
 
 from .cases import uplink
@@ -65,6 +66,18 @@ def test_an_endless_generator_is_a_defect_too() -> None:
             yield DeviceHealth.of(message)
 
     assert reason(decoder(endless)) is RejectReason.DECODER_ERROR
+
+
+@pytest.mark.parametrize("result", [[None], "text", [{"battery_voltage": 3.1}], [PeopleCount.of(uplink(b"", 2))]])
+def test_what_is_no_reading_of_its_kinds_never_reaches_the_tables(result: list[Reading]) -> None:
+    assert reason(decoder(lambda *_: result)) is RejectReason.DECODER_ERROR
+
+
+@pytest.mark.parametrize("moment", [datetime.min, datetime(1980, 1, 6), datetime(2100, 1, 1), datetime.max])
+@pytest.mark.parametrize("zone", [UTC, None])
+def test_a_time_that_cannot_be_never_reaches_the_tables(moment: datetime, zone: timezone | None) -> None:
+    at = moment.replace(tzinfo=zone)
+    assert reason(decoder(lambda message, _: [DeviceHealth.of(message, observed_at=at)])) is RejectReason.DECODER_ERROR
 
 
 def test_a_decoder_does_not_end_the_program() -> None:
