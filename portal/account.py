@@ -30,6 +30,7 @@ ACTION_TITLES: Final[Mapping[str, str]] = {
     AuditAction.LOGIN_FAILED: _("Anmeldung fehlgeschlagen"),
     AuditAction.LOGIN_SLOWED: _("Anmeldung gebremst"),
     AuditAction.LOGOUT: _("Abgemeldet"),
+    AuditAction.CHANNEL_TESTED: _("Kanal geprüft"),
 }
 ENTRIES: Final = 100
 

@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     LOGIN_FAILED = "login_failed"
     LOGIN_SLOWED = "login_slowed"
     LOGOUT = "logout"
+    CHANNEL_TESTED = "channel_tested"
 
 
 @dataclass(frozen=True, slots=True)

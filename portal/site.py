@@ -26,6 +26,7 @@ PARTS: Final = (
     "portal.statistics.router",
     "portal.ocpi.router",
     "portal.charging_webhook",
+    "portal.channels",
     "portal.login",
     "portal.oidc",
     "portal.account",
