@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.statistics.intervals import count_lower_bound, rate_lower_bound, share_bounds
@@ -35,6 +35,7 @@ def test_a_rate_without_exposure_is_not_known_to_be_more_than_zero() -> None:
     assert rate_lower_bound(10, 13.0) == pytest.approx(6.2213 / 13, abs=5e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_a_share_lies_within_its_bounds(hits: int, misses: int) -> None:
     low, high = share_bounds(hits, misses)
@@ -43,6 +44,7 @@ def test_a_share_lies_within_its_bounds(hits: int, misses: int) -> None:
         assert low <= hits / (hits + misses) <= high
 
 
+@settings(deadline=None)
 @given(st.integers(1, 800))
 def test_more_events_raise_the_bound_and_never_above_the_count(count: int) -> None:
     assert count_lower_bound(count - 1) < count_lower_bound(count) < count

@@ -1,7 +1,7 @@
 """What is asked of figures, by hand; and adding them up changes nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.statistics.calendar import CELLS
@@ -64,6 +64,7 @@ case_figures = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(case_figures, case_figures, case_figures)
 def test_figures_add_up_in_any_order_and_through_their_kept_form(
     first: CaseFigures, second: CaseFigures, third: CaseFigures

@@ -13,7 +13,7 @@ from storage.grants import kind_grants
 from storage.kinds import columns
 from storage.policies import Job, policies
 from storage.refresh import Span, spans_of
-from storage.retention import core_expiries, kind_expiries
+from storage.retention import core_expiries, kind_expiries, readings_span
 from storage.rollup_columns import measured, part_suffixes, step_suffixes
 from storage.rollup_parts import Parts
 from storage.rollup_steps import has_spans, has_steps, steps_name
@@ -71,7 +71,9 @@ def test_consecutive_hours_become_spans_of_at_most_a_day() -> None:
 
 
 def test_household_kinds_expire_by_settings_of_their_own() -> None:
-    retention = RetentionSettings(readings=None, readings_household=100, rollups=None, rollups_household=200)
+    retention = RetentionSettings(
+        readings=None, readings_household=100, rollups=None, rollups_household=200, bay_events=None
+    )
     for kind in KINDS:
         spans = {expiry.table: expiry.span for expiry in kind_expiries(kind, all_parts(kind), retention)}
         expected = timedelta(days=100) if kind.privacy is Privacy.HOUSEHOLD else None
@@ -84,7 +86,17 @@ def test_every_span_of_retention_is_used() -> None:
     fields = set(RetentionSettings.model_fields) - {"compress_after", "redecode"}
     used = {expiry.table for expiry in core_expiries(RetentionSettings())}
     used |= {"readings", "readings_household", "rollups", "rollups_household"}
+    used |= {"bay_events", "cases", "names"}  # alerts.retention
     assert used == fields
+
+
+@pytest.mark.parametrize(("readings", "bay_events", "days"), [(None, 90, 90), (30, 90, 30), (30, None, 30)])
+def test_messages_of_bays_have_a_shorter_time_of_their_own(
+    readings: int | None, bay_events: int | None, days: int
+) -> None:
+    retention = RetentionSettings(readings=readings, bay_events=bay_events)
+    assert readings_span(ParkingBay, retention) == timedelta(days=days)
+    assert readings_span(TreeMoisture, retention) == retention.span("readings")
 
 
 def test_a_refresh_ends_before_readings_are_dropped() -> None:
