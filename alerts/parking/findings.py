@@ -99,12 +99,15 @@ def _group_finding(cluster: "_Cluster", bays: int) -> Finding:
     one = _finding(story, verdict)
     ends = [_ended(other) for _, other in cluster]
     last = max((end for end in ends if end is not None), key=lambda end: end.at, default=None)
+    accused = [other.bay.key for other, member in cluster if member.case.open] or [
+        other.bay.key for other, _ in cluster
+    ]
     facts: dict[str, Json] = {
         **one.facts,
         "group": bay.group,
         "bays": bays,
-        "accused": sum(other.case.open for _, other in cluster) or len(cluster),
-        "candidates": [other.bay.key for other, _ in cluster],
+        "accused": len(accused),
+        "candidates": accused,
     }
     return Finding(
         subject=bay.group,

@@ -1,8 +1,9 @@
 """Bays that share charge points: which session belongs to which car, and who can be accused when some lack one.
 
 With `n` occupied bays, `use` points in use and `down` points out of order, `n - use` cars are unsupported, as many of
-them as points are down are excused, and the rest can be accused. A session belongs to the most recent arrival before
-it that has none yet. Where more cars lack a session than can be accused, the latest arrivals are meant, uncertainly.
+them as points are down are excused, and the rest can be accused, but never more than points are idle: who finds every
+point taken or gone cannot charge. A session belongs to the most recent arrival before it that has none yet. Where more
+cars lack a session than can be accused, the latest arrivals are meant, uncertainly.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +32,9 @@ def shared_pieces(
 ) -> dict[str, list[Piece]]:
     """For each bay of a group, the status that its car would see if it had a charge point of its own.
 
-    IN_USE where its session runs or nobody can be accused, IDLE where it can, DOWN where it is excused; CONNECTED,
-    reservations and blocked points are not told apart, because nobody knows whose they are.
+    IN_USE where its session runs or nobody can be accused, IDLE where it can, DOWN where it is excused, CONNECTED while
+    it waits for a point that others use: no time counts, no case ends. Reservations, blocked points, and who is plugged
+    in are not told apart, because nobody knows whose they are.
     """
     cars = [_Car(bay, one) for bay, several in occupancies.items() for one in several]
     _link(cars, points, timers, now)
@@ -92,20 +94,23 @@ def _judged(cars: Sequence[_Car], points: Sequence[Point], span: Span, now: date
     in_use = sum(state.charging or state is EvseState.CONNECTED for state in states)
     down = sum(state is EvseState.DOWN for state in states)
     unsupported = max(0, len(there) - in_use)
-    accusable = unsupported - min(down, unsupported)
+    unexcused = unsupported - min(down, unsupported)
+    accusable = min(unexcused, sum(state.idle for state in states))
     charging = [car for car in there if any(one.covers(at) for one in car.sessions)]
     without_session = [car for car in there if car not in charging]
+    other = EvseState.DOWN if unsupported > unexcused and not accusable else EvseState.IN_USE
+    if unexcused > accusable and in_use <= len(charging):
+        other = EvseState.CONNECTED
     return {
         **{car.bay: Piece(span, EvseState.IN_USE) for car in charging},
-        **_accused(without_session, span, accusable, excused=unsupported > accusable),
+        **_accused(without_session, span, accusable, other),
     }
 
 
-def _accused(cars: list[_Car], span: Span, accusable: int, *, excused: bool) -> dict[str, Piece]:
-    """IDLE for the latest arrivals, as many as can be accused; the others are excused or supported."""
+def _accused(cars: list[_Car], span: Span, accusable: int, other: EvseState) -> dict[str, Piece]:
+    """IDLE for the latest arrivals, as many as can be accused; the others are `other`."""
     cars.sort(key=lambda car: car.occupancy.since, reverse=True)
     ambiguous = 0 < accusable < len(cars)
-    other = EvseState.DOWN if excused and not accusable else EvseState.IN_USE
     return {
         car.bay: Piece(span, EvseState.IDLE if place < accusable else other, ambiguous=ambiguous)
         for place, car in enumerate(cars)

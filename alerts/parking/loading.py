@@ -119,7 +119,7 @@ async def load_histories(
 
 def _bay(key: str, attributes: Mapping[str, object], signs: Sequence[Sign]) -> Bay:
     station = str(attributes.get("station", ""))
-    group = station if attributes.get("mapping") == "GROUP" else ""
+    group = station if str(attributes.get("mapping", "")).upper() == "GROUP" else ""
     return Bay(key, station, _evses(attributes), group=group, signs=signs)
 
 

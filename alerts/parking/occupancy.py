@@ -94,18 +94,22 @@ def presence(
 def ordered(sightings: Sequence[Sighting]) -> list[Sighting]:
     """By frame counter within a LoRaWAN session, then by time; repeats once.
 
-    A frame that was delayed takes the time of the next one by its counter, at the latest.
+    A frame that was delayed takes the time of the next one by its counter, at the latest; one after a restart of the
+    counter was not delayed.
     """
     by_time = sorted({(one.session, one.f_cnt, one.at): one for one in sightings}.values(), key=_by_time)
     result: list[Sighting] = []
+    counted: dict[str, list[Sighting]] = {}
     for one in by_time:
+        before = counted.setdefault(one.session, [])
+        if one.event is BayEvent.STARTUP or any(other.f_cnt == one.f_cnt for other in before):
+            before.clear()
         overtaken = [
             other.at
-            for other in reversed(result)
-            if other.session == one.session
-            and 0 < other.f_cnt - one.f_cnt <= _LATE_FRAMES
-            and one.at - other.at <= _LATE_WITHIN
+            for other in before
+            if 0 < other.f_cnt - one.f_cnt <= _LATE_FRAMES and one.at - other.at <= _LATE_WITHIN
         ]
+        before.append(one)
         result.append(one._replace(at=min(overtaken)) if overtaken else one)
     return sorted(result, key=_by_time)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from alerts.calendar import Calendar
-from alerts.parking.inputs import Sign
+from alerts.parking.inputs import Regime, Sign
 from alerts.spans import Span
 
 _HALF_HOUR = timedelta(minutes=30)
@@ -34,6 +35,16 @@ def sign_at(signs: Sequence[Sign], at: datetime) -> Sign | None:
         if sign.valid is None or sign.valid.covers(at):
             found = sign
     return found
+
+
+def in_force(signs: Sequence[Sign], regime: Regime, within: Span) -> list[tuple[Span, Sign]]:
+    """The times in which a sign of `regime` holds, each with its sign; another regime is another accusation."""
+    breaks = {within.start, within.end}
+    for sign in signs:
+        breaks |= {at for at in sign.valid or () if within.start < at < within.end}
+    spans = [Span(start, end) for start, end in pairwise(sorted(breaks))]
+    found = [(span, sign_at(signs, span.start)) for span in spans]
+    return [(span, sign) for span, sign in found if sign is not None and sign.regime is regime]
 
 
 def _next_half_hour(at: datetime, calendar: Calendar) -> datetime:

@@ -15,9 +15,9 @@ from alerts.parking.machine import Machine, Scene
 from alerts.parking.occupancy import Occupancy, Presence, presence
 from alerts.parking.points import Piece, Point, point
 from alerts.parking.settings import ParkingSettings
-from alerts.parking.stay import legal_end, sign_at
+from alerts.parking.stay import in_force, legal_end, sign_at
 from alerts.parking.verdict import BayState, Verdict
-from alerts.spans import Span, Spans, common
+from alerts.spans import Span, Spans, common, joined, without
 
 _PLUG_IN_LATE = timedelta(minutes=5)
 _HEARTBEAT_TOLERANCE = timedelta(minutes=10)
@@ -94,10 +94,10 @@ class _Group:
 
     def stories(self) -> Iterator[BayStory]:
         present = {bay.key: self._presence(bay) for bay in self._bays}
-        shared = any(bay.group for bay in self._bays)
-        if not shared:
+        grouped = any(bay.group for bay in self._bays)
+        if not grouped:
             present = {bay.key: self._with_unseen_departures(bay, present[bay.key]) for bay in self._bays}
-        pieces = self._pieces(present, shared=shared)
+        pieces = self._pieces(present, shared=grouped or len(self._points) > 1)
         for bay in self._bays:
             yield self._story(bay, present[bay.key], pieces[bay.key])
 
@@ -184,6 +184,7 @@ class _Group:
         end = one.closed_at if one.left_unseen and one.closed_at is not None else one.end(self._now)
         sign = sign_at(bay.signs, one.since)
         whole = Span(one.since, max(end, one.since))
+        signed = in_force(bay.signs, sign.regime, whole) if sign is not None else []
         scene = Scene(
             settings,
             Judge(settings, present, one, _until(history.contacts, self._now), history.doubts),
@@ -191,9 +192,9 @@ class _Group:
             pieces,
             present.known,
             self._proven(bay),
-            calendar.spans(sign.reservation, whole) if sign is not None else (),
-            calendar.spans(sign.stay_hours, whole) if sign is not None else (),
-            bay.out_of_service,
+            joined(hours for span, held in signed for hours in calendar.spans(held.reservation, span)),
+            joined(hours for span, held in signed for hours in calendar.spans(held.stay_hours, span)),
+            joined([*bay.out_of_service, *without([whole], [span for span, _ in signed])]),
             history.points_free,
             _stay_end(sign, one, calendar),
             whole.end,
