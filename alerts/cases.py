@@ -230,11 +230,6 @@ async def act(connection: Connection, number: str, wish: Wish, *, now: datetime,
         return done
 
 
-async def forget_actions(connection: Connection, before: datetime) -> int:
-    """Delete the keys of actions that will not be sent again; returns how many."""
-    return (await connection.execute(_QUERIES["forget_actions"], {"before": before})).rowcount
-
-
 def judge(case: Case, wish: Wish, now: datetime) -> Step:
     """What `wish` changes. Pure.
 

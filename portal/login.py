@@ -1,11 +1,9 @@
 """Login with user name and password, logout, the start page, and the choice of language."""
 
-import asyncio
 import logging
 from math import ceil
 from typing import Annotated, Final
 
-import psycopg
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,13 +20,11 @@ from portal.services import PortalServices, Services
 from portal.sessions import Origin
 from portal.translation import LANGUAGES
 from portal.users import MAX_PASSWORD, User
-from storage.failures import Fatal, Retryable
 
 logger = logging.getLogger(__name__)
 
 Visitor = Annotated[User | None, Depends(public)]
 LANGUAGE_SECONDS: Final = 365 * 24 * 3600
-CLEAN_EVERY: Final = 3600.0
 
 
 routes = APIRouter()
@@ -107,17 +103,6 @@ async def language(
     if chosen in LANGUAGES:
         write(response, LANGUAGE, chosen, settings=services.settings, seconds=LANGUAGE_SECONDS)
     return response
-
-
-async def run(services: PortalServices) -> None:
-    """Delete logins that have ended, now and every hour."""
-    while True:
-        try:
-            async with services.connection() as connection:
-                await services.sessions.clean(connection, services.clock())
-        except (Retryable, Fatal, psycopg.Error) as error:
-            logger.warning("portal_sessions_not_cleaned reason=%s", type(error).__name__)
-        await asyncio.sleep(CLEAN_EVERY)
 
 
 async def log_in(

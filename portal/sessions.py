@@ -83,10 +83,6 @@ class Sessions:
         """Log out."""
         await connection.execute(_QUERIES["end_session"], {"digest": digest(token)})
 
-    async def clean(self, connection: Connection, now: datetime) -> None:
-        """Delete what has expired."""
-        await connection.execute(_QUERIES["end_expired_sessions"], {"now": now})
-
     async def _renew(self, connection: Connection, session: Session, now: datetime) -> None:
         expires_at = min(now + self._idle, session.created_at + self.lifetime)
         await connection.execute(

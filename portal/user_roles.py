@@ -1,6 +1,7 @@
 """What people are in the portal; apart from the settings, so that the command line names them without loading those."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class UserRole(StrEnum):
@@ -14,3 +15,7 @@ class UserRole(StrEnum):
     """Cares for devices, decoders and bindings."""
     VIEWER = "viewer"
     """Looks at figures, changes nothing."""
+
+
+INBOX_READERS: Final = frozenset({UserRole.OFFICER, UserRole.OPERATOR})
+"""Who sees cases, and may have them on a device of theirs."""

@@ -1,6 +1,6 @@
 """Maintenance in the background: cases as counts, rollups of touched hours, retention, compression.
 
-See `alerts.retention` and `storage.maintenance`.
+See `alerts.retention`, `portal.retention` and `storage.maintenance`.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import psycopg
 from alerts.retention import expire_cases
 from alerts.statistics.loading import Asking
 from config.settings import Settings
+from portal.retention import expire_portal
 from storage.database import Connection
 from storage.failures import Retryable
 from storage.maintenance import run_maintenance
@@ -31,6 +32,7 @@ class Upkeep:
 
     def __init__(self, settings: Settings, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._retention = settings.retention
+        self._portal = settings.portal
         self._asking = Asking.of(settings.alerts)
         self._connect = connect
         self._connection: Connection | None = None
@@ -43,6 +45,7 @@ class Upkeep:
                 async with self._connection:
                     now = datetime.now(UTC)
                     await expire_cases(self._connection, self._retention, now=now, asking=self._asking)
+                    await expire_portal(self._connection, self._portal, now=now)
                     await run_maintenance(self._connection, self._retention, now=now)
             except (psycopg.Error, OSError, Retryable) as error:
                 log.warning("maintenance_failed error=%s", type(error).__name__)

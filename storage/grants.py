@@ -58,6 +58,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT", (*_RECORDS, *_NAMES, *_ASSETS)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", (*_HISTORY, *_PAYLOADS, "device_state", "device", "rejected")),
     Grant(Role.MAINTENANCE, "UPDATE", ("uplink",)),
+    Grant(Role.MAINTENANCE, "UPDATE (outcome)", ("device_state",)),
     Grant(Role.MAINTENANCE, "INSERT", ("decoder_version", *_PAYLOADS)),
     Grant(Role.MAINTENANCE, "UPDATE (resolved_at)", ("rejected",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", _REDECODE),
@@ -74,6 +75,11 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "UPDATE (assignee)", ("alert",)),
     Grant(Role.MAINTENANCE, "UPDATE (created_by)", ("silence",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("parking_month",)),
+    # what the portal needs no more: neither a token's digest nor an answer nor a browser's keys are read for that
+    Grant(Role.MAINTENANCE, "DELETE", ("portal_session", "portal_action", "push_subscription")),
+    Grant(Role.MAINTENANCE, "SELECT (expires_at)", ("portal_session",)),
+    Grant(Role.MAINTENANCE, "SELECT (created_at)", ("portal_action",)),
+    Grant(Role.MAINTENANCE, "SELECT (username)", ("push_subscription",)),
     # shows and edits what the city owns; sees no payload and no household
     Grant(Role.PORTAL, "SELECT", (*_RECORDS, *_NAMES, *_HISTORY, *_NETWORK_VIEWS, "device_state", "retention_run")),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _ASSETS),
@@ -90,7 +96,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "UPDATE (state, outcome, assignee, closed_at, updated_at)", ("alert",)),
     Grant(Role.PORTAL, "SELECT, INSERT", ("alert_event",)),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
-    Grant(Role.PORTAL, "SELECT, INSERT, DELETE", ("portal_action",)),
+    Grant(Role.PORTAL, "SELECT, INSERT", ("portal_action",)),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE, DELETE", ("push_subscription",)),
     Grant(Role.PORTAL, "SELECT, INSERT, UPDATE", _CHARGING),  # operators push to the portal
     Grant(Role.PORTAL, "SELECT, INSERT", ("evse_status",)),

@@ -93,7 +93,12 @@ async def _expire(connection: Connection, expiry: Expiry, cutoff: datetime, now:
     query = sql.SQL("DELETE FROM {} WHERE {} < %s").format(relation(expiry.table), sql.Identifier(expiry.time))
     async with connection.transaction():
         count = (await connection.execute(query, (cutoff,))).rowcount
-        if count:
-            await connection.execute(_QUERIES["record_retention"], (expiry.table, cutoff, count, now))
-            _log.info("retention_deleted table=%s rows=%d cutoff=%s", expiry.table, count, cutoff.isoformat())
+        await record_deletion(connection, expiry.table, cutoff, count, now)
     return count
+
+
+async def record_deletion(connection: Connection, table: str, cutoff: datetime, count: int, now: datetime) -> None:
+    """Prove that `count` rows are gone, in the transaction that deleted them; nothing to prove of none."""
+    if count:
+        await connection.execute(_QUERIES["record_retention"], (table, cutoff, count, now))
+        _log.info("retention_deleted table=%s rows=%d cutoff=%s", table, count, cutoff.isoformat())

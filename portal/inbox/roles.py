@@ -3,9 +3,9 @@
 from typing import Final
 
 from portal.auth import require
-from portal.user_roles import UserRole
+from portal.user_roles import INBOX_READERS, UserRole
 
-READING: Final = frozenset({UserRole.OFFICER, UserRole.OPERATOR})
+READING: Final = INBOX_READERS
 ACTING: Final = frozenset({UserRole.OFFICER})
 SCOPE: Final = "inbox"
 READING_SCOPE: Final = require(*READING, scope=SCOPE)

@@ -1,20 +1,16 @@
 """The pages of the inbox: the list with its map, one case, and the stream that keeps both fresh."""
 
-import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import uuid4
 
-import psycopg
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from alerts.calendar import Calendar
-from alerts.cases import forget_actions
 from alerts.channels.settings import DAY, SHIFTS
 from alerts.settings import AlertSettings
 from portal.auth import public
@@ -28,14 +24,9 @@ from portal.services import PortalServices, Services
 from portal.translation import _
 from portal.users import User
 from storage.database import Connection
-from storage.failures import Retryable
 
 PAGES: Final = (Page("/inbox", "Posteingang", "inbox", READING, order=10),)
 CLOSED_AT_ONCE: Final = 50
-KEPT: Final = timedelta(days=2)
-FORGET_EVERY: Final = 3600.0
-
-logger = logging.getLogger(__name__)
 
 Reader = Annotated[User, Depends(READING_SCOPE)]
 
@@ -51,10 +42,8 @@ def router(_services: PortalServices) -> APIRouter:
 
 
 async def run(services: PortalServices) -> None:
-    """Listen for changes and forget old keys, until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(live.listen(services))
-        tasks.create_task(_forget(services))
+    """Listen for changes, until cancelled."""
+    await live.listen(services)
 
 
 @routes.get("/inbox")
@@ -130,17 +119,6 @@ def shifts_of(services: PortalServices) -> Shifts:
     if not isinstance(settings, AlertSettings):
         return Shifts(SHIFTS[DAY], Calendar())
     return Shifts(settings.shifts.get(DAY, SHIFTS[DAY]), Calendar(settings.calendar))
-
-
-async def _forget(services: PortalServices) -> None:
-    """Forget the keys of actions that no phone will send again, now and every hour."""
-    while True:
-        try:
-            async with services.connection() as connection:
-                await forget_actions(connection, services.clock() - KEPT)
-        except (Retryable, psycopg.Error) as error:
-            logger.warning("inbox_keys_not_forgotten reason=%s", type(error).__name__)
-        await asyncio.sleep(FORGET_EVERY)
 
 
 TABS: Final = {Tab.OPEN: _("Offen"), Tab.STAY: _("Parkdauer"), Tab.CLOSED: _("Erledigt")}

@@ -30,6 +30,3 @@ SELECT answer FROM portal_action WHERE idempotency_key = %(key)s
 -- name: keep_action
 INSERT INTO portal_action (idempotency_key, username, answer, created_at)
 VALUES (%(key)s, %(actor)s, %(answer)s, %(now)s)
-
--- name: forget_actions
-DELETE FROM portal_action WHERE created_at < %(before)s

@@ -17,9 +17,6 @@ WHERE token_digest = %(digest)s AND seen_at < %(now)s
 -- name: end_session
 DELETE FROM portal_session WHERE token_digest = %(digest)s
 
--- name: end_expired_sessions
-DELETE FROM portal_session WHERE expires_at <= %(now)s
-
 -- name: use_token
 UPDATE portal_token
 SET last_used_at = CASE
@@ -40,6 +37,18 @@ SELECT name, role, scopes, writes, created_at, expires_at, last_used_at FROM por
 
 -- name: revoke_token
 DELETE FROM portal_token WHERE name = %(name)s RETURNING name
+
+-- name: forget_strangers
+-- Browsers of people who are no reader of the configuration, and none that the identity provider vouched for lately.
+DELETE FROM push_subscription AS p
+WHERE p.username <> ALL (%(known)s::text[])
+    AND NOT (%(oidc)s AND coalesce((
+        SELECT l.detail ->> 'role' = ANY (%(readers)s::text[])
+        FROM audit_log AS l
+        WHERE l.username = p.username AND l.action = 'login' AND l.detail ->> 'origin' = 'oidc' AND l.at >= %(since)s
+        ORDER BY l.at DESC
+        LIMIT 1
+    ), false))
 
 -- name: record
 INSERT INTO audit_log (at, username, action, subject, detail)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from alerts.cases import Action, Conflict, Meanwhile, Outcome, Wish, act, forget_actions
+from alerts.cases import Action, Conflict, Meanwhile, Outcome, Wish, act
 from alerts.notify import Channel
 from alerts.policy import Policy
 from storage.database import Role, connect
@@ -62,13 +62,6 @@ async def test_a_close_stays_when_another_vehicle_has_a_case_already(streets, po
     with pytest.raises(Conflict) as caught:
         await act(portal, number, Wish(action=Action.UNDO, actor="olga"), now=NOW)
     assert (caught.value.meanwhile, caught.value.reason) == (Meanwhile.NEWER_CASE, "2026-000002")
-
-
-async def test_old_keys_are_forgotten(streets, portal, database_settings):
-    number = await streets.open_now("MZ-LS01-1")
-    await act(portal, number, CLOSE, now=NOW)
-    assert await forget_actions(portal, NOW) == 0
-    assert await forget_actions(portal, NOW + timedelta(seconds=1)) == 1
 
 
 @pytest.mark.parametrize(

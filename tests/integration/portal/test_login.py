@@ -198,14 +198,3 @@ async def test_the_language_is_german_until_somebody_switches(database_settings)
         assert '<html lang="en"' in page
         await browser.post("/language", data={"language": "tlh", "next": "/login"})
         assert "User name" in (await browser.get("/login")).text
-
-
-async def test_ended_logins_are_deleted(database_settings):
-    clock = Clock()
-    async with open_portal(database_settings, clock=clock) as portal:
-        await portal.login("olga")
-        clock.now += timedelta(hours=11)
-        await portal.login("oskar")
-        async with portal.services.connection() as connection:
-            await portal.services.sessions.clean(connection, clock.now)
-    assert rows(database_settings, "SELECT username FROM portal_session") == [("oskar",)]

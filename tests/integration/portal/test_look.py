@@ -5,10 +5,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from alerts.settings import AlertSettings
 from portal.server import bind
 from portal.settings import HttpSettings
 from tests.support.chromium import DESKTOP, PHONE, is_too_wide, needs_chromium, open_chromium, serving, violations
 from tests.support.portal import PASSWORD, open_portal
+
+MAIL = {"kind": "email", "host": "127.0.0.1", "port": 1, "security": "none", "sender": "stadtfunk@stadt.example"}
+CHANNELS = AlertSettings.model_validate({"channels": {"leitstelle": MAIL | {"recipients": ["amt@stadt.example"]}}})
+"""Nobody listens there."""
 
 pytestmark = [pytest.mark.anyio, needs_chromium]
 
@@ -24,7 +29,7 @@ LOOKS = {
 async def open_page(database_settings, look):
     """A page in a browser, the portal's URL, and what the console complained about."""
     async with (
-        open_portal(database_settings) as portal,
+        open_portal(database_settings, parts={AlertSettings: CHANNELS}) as portal,
         open_chromium() as chromium,
         serving(portal.site, bind(HttpSettings(port=0))) as url,
     ):
@@ -57,6 +62,10 @@ async def test_every_page_of_the_base_is_accessible_and_fits(database_settings, 
         await log_in(page, "otto")
         await check()
         await page.goto(f"{url}/audit")
+        await check()
+        await page.goto(f"{url}/channels")
+        await page.click("text=Test senden")
+        await page.locator(".notice--danger").wait_for()
         await check()
         assert complaints == []
         assert (await page.goto(f"{url}/nothing")).status == 404

@@ -16,7 +16,7 @@ HOUSEHOLD = [kind.kind for kind in KINDS if kind.privacy is Privacy.HOUSEHOLD]
 PUBLIC = [kind.kind for kind in KINDS if kind.privacy is Privacy.PUBLIC]
 WORKING = {
     Role.ALERTS: {"notification", "rule_checkpoint", "device_interval", "push_subscription"},
-    Role.PORTAL: {"notification", "portal_session", "portal_action", "push_subscription"},
+    Role.PORTAL: {"notification", "portal_session", "push_subscription"},
 }
 """Records of work under way, which their owners may end: no reading, no case, no log."""
 DENIED = psycopg.errors.InsufficientPrivilege
