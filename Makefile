@@ -23,7 +23,7 @@ test: $(STAMP)  ## all checks and tests
 	./.ci/test
 
 unit: $(STAMP)  ## tests that need no service, in seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -m "not slow"
 
 lint: $(STAMP)  ## formatting, types, room contracts
 	$(BIN)/ruff format --check .
