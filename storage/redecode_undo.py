@@ -87,6 +87,7 @@ async def _undo_uplinks(connection: Connection, run: int) -> int:
             return 0
         ids, devices, times = (list(column) for column in zip(*rows, strict=True))
         await connection.execute(_QUERIES["undo_uplinks"], {"ids": ids, **bounds(devices, times)})
+        await connection.execute(_QUERIES["undo_states"], {"ids": ids})
         await connection.execute(_QUERIES["undo_uplinks_done"], {"ids": ids})
     return len(rows)
 

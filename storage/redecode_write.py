@@ -150,6 +150,8 @@ async def _write_uplinks(connection: Connection, run: int, uplinks: Sequence[Aga
         "decoder_id": encode("smallint", [one.decoder_id for one in uplinks]),
     }
     await connection.execute(_QUERIES["change_uplinks"], values | outcomes)
+    states = {name: values[name] for name in ("device_id", "ns_time")} | {"outcome": outcomes["outcome"]}
+    await connection.execute(_QUERIES["change_states"], states)
     understood = [one for one in uplinks if one.was in _UNDECODED and one.outcome not in _UNDECODED]
     if understood:
         resolved = await connection.execute(

@@ -131,6 +131,22 @@ FROM (
 WHERE u.device_id = n.device_id AND u.ns_time = n.ns_time AND u.f_cnt = n.f_cnt
     AND u.device_id = ANY (%(devices)b) AND u.ns_time >= %(first)s AND u.ns_time <= %(last)s
 
+-- name: change_states
+-- What people see as a device's outcome is its newest uplink's. Locked in the order in which the service locks them.
+UPDATE device_state AS s SET outcome = newest.outcome
+FROM (
+    SELECT d.device_id, n.outcome
+    FROM device_state AS d
+    JOIN (
+        SELECT unnest(%(device_id)b::integer[]) AS device_id, unnest(%(ns_time)b::timestamptz[]) AS ns_time,
+            unnest(%(outcome)b::text[]) AS outcome
+    ) AS n ON n.device_id = d.device_id AND n.ns_time = d.last_ns_time
+    WHERE d.outcome <> n.outcome
+    ORDER BY d.device_id
+    FOR UPDATE OF d
+) AS newest
+WHERE s.device_id = newest.device_id
+
 -- name: resolve_rejected
 -- The message of an uplink was received when the uplink was.
 WITH resolved AS (
@@ -228,6 +244,18 @@ UPDATE uplink AS u SET outcome = n.outcome, decoder_id = n.decoder_id
 FROM redecode_uplink AS n
 WHERE n.id = ANY (%(ids)s) AND u.device_id = n.device_id AND u.ns_time = n.ns_time AND u.f_cnt = n.f_cnt
     AND u.device_id = ANY (%(devices)b) AND u.ns_time >= %(first)s AND u.ns_time <= %(last)s
+
+-- name: undo_states
+UPDATE device_state AS s SET outcome = newest.outcome
+FROM (
+    SELECT d.device_id, n.outcome
+    FROM device_state AS d
+    JOIN redecode_uplink AS n ON n.device_id = d.device_id AND n.ns_time = d.last_ns_time
+    WHERE n.id = ANY (%(ids)s) AND d.outcome <> n.outcome
+    ORDER BY d.device_id
+    FOR UPDATE OF d
+) AS newest
+WHERE s.device_id = newest.device_id
 
 -- name: undo_uplinks_done
 DELETE FROM redecode_uplink WHERE id = ANY (%(ids)s)

@@ -102,6 +102,7 @@ DEFAULTS: dict[str, object] = {
 TABLES = {
     **{kind.kind: f"SELECT * FROM {kind.kind} ORDER BY device_id, subject, channel, observed_at" for kind in KINDS},
     "uplink": "SELECT device_id, ns_time, f_cnt, decoder_id, outcome FROM uplink ORDER BY 1, 2, 3",
+    "device_state": "SELECT device_id, outcome FROM device_state ORDER BY device_id",
     "rejected": "SELECT id, reason, dev_eui, resolved_at IS NULL AS open FROM rejected ORDER BY id",
 }
 

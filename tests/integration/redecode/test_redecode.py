@@ -98,6 +98,19 @@ def test_orphans_become_readings_and_their_messages_are_resolved(city: City) -> 
     assert len(city.values("soil_moisture")) == 1
 
 
+def test_a_device_is_no_orphan_any_more_when_its_newest_uplink_is_understood(city: City) -> None:
+    city.ingest([*(soil(n, dev_eui=NOBODY) for n in range(15)), soil(0)])
+    orphaned = city.contents()["device_state"]
+    assert sorted(row["outcome"] for row in orphaned) == ["decoded", "orphan"]
+    city.mapping = {"devices": {NOBODY: "test_probe"}}
+    city.redecode(dry_run=True)
+    assert city.contents()["device_state"] == orphaned
+    done = city.redecode()
+    assert [row["outcome"] for row in city.contents()["device_state"]] == ["decoded", "decoded"]
+    city.undo(done.run.id)
+    assert city.contents()["device_state"] == orphaned
+
+
 def test_what_failed_and_is_understood_now_is_resolved(city: City) -> None:
     city.decoders(WETTEST=10)
     city.ingest(soil(n) for n in range(5))
