@@ -81,10 +81,34 @@ async def newest_statuses(connection: Connection, since: datetime) -> dict[str, 
     return dict(await (await connection.execute(_QUERIES["recent_statuses"], {"since": since})).fetchall())
 
 
-async def load_windows(connection: Connection, keys: Sequence[str], now: datetime, *, rule: str) -> dict[str, datetime]:
-    """From where on each bay's history tells everything that can still change."""
-    values = {"keys": list(keys), "settled": now - SETTLED_AFTER, "oldest": now - OLDEST, "rule": rule}
-    return dict(await (await connection.execute(_QUERIES["windows"], values)).fetchall())
+async def load_windows(
+    connection: Connection, sites: Sequence[Site], now: datetime, *, rule: str, timers: Timers
+) -> dict[str, datetime]:
+    """From where on each bay's history tells everything that can still change.
+
+    Bays of a group are read from a time on at which all of them are told from their own begin: whose a session was
+    depends on who else stood there.
+    """
+    values = {"oldest": now - OLDEST, "rule": rule, "merge": timers.merge}
+    groups = {site.bay.key: site.bay.group for site in sites if site.bay.group}
+    found = await _windows(connection, values, {site.bay.key: now - SETTLED_AFTER for site in sites})
+    windows = {key: start for key, (start, _) in found.items()}
+    starts = _earliest(groups, windows)
+    waiting = set(starts)
+    while waiting:
+        settled = {key: starts[group] for key, group in groups.items() if group in waiting}
+        found = await _windows(connection, values, settled)
+        windows |= {key: min(start, windows[key]) for key, (start, _) in found.items()}
+        earlier = _earliest(groups, {key: start for key, (start, taken) in found.items() if taken})
+        waiting = {group for group, start in earlier.items() if start < starts[group]}
+        starts |= {group: earlier[group] for group in waiting}
+    return windows
+
+
+async def open_subjects(connection: Connection, subjects: Sequence[str], *, rule: str) -> set[str]:
+    """Which of these have an open alert of the rule."""
+    values = {"rule": rule, "subjects": list(subjects)}
+    return {row[0] for row in await (await connection.execute(_QUERIES["open_subjects"], values)).fetchall()}
 
 
 async def load_histories(
@@ -115,6 +139,23 @@ async def load_histories(
         )
         for site in sites
     }
+
+
+async def _windows(
+    connection: Connection, values: Mapping[str, object], settled: Mapping[str, datetime]
+) -> dict[str, tuple[datetime, bool]]:
+    rows = {"keys": list(settled), "settled": list(settled.values())}
+    cursor = await connection.execute(_QUERIES["windows"], {**values, **rows})
+    return {key: (start, taken) for key, start, taken in await cursor.fetchall()}
+
+
+def _earliest(groups: Mapping[str, str], windows: Mapping[str, datetime]) -> dict[str, datetime]:
+    """The earliest begin of each group."""
+    found: dict[str, datetime] = {}
+    for key, start in windows.items():
+        if key in groups:
+            found[groups[key]] = min(start, found.get(groups[key], start))
+    return found
 
 
 def _bay(key: str, attributes: Mapping[str, object], signs: Sequence[Sign]) -> Bay:

@@ -29,6 +29,7 @@ class Scene:
         reserved, limited: when reservation and longest stay hold.
         out_of_service: when nothing is accused.
         others_free: when another charge point of the station was free.
+        asked: when the operator was asked again, in order.
         end: up to when it is judged; `left` says whether the vehicle was gone then.
     """
 
@@ -42,6 +43,7 @@ class Scene:
     limited: Spans
     out_of_service: Spans
     others_free: Spans
+    asked: Sequence[datetime]
     legal_end: datetime | None
     end: datetime
 
@@ -270,9 +272,17 @@ class Machine:
 
     def _open_due(self, moment: _Moment) -> None:
         for code, due_at in sorted(self._due.items(), key=lambda item: item[1]):
-            opens_at = max(due_at + self._timers.lateness, moment.span.start)
+            opens_at = max(due_at + self._timers.lateness, self._answered_at(due_at), moment.span.start)
             if opens_at < moment.span.end and self._still_true(code, moment):
                 self._open(code, due_at, opens_at, moment)
+
+    def _answered_at(self, due_at: datetime) -> datetime:
+        """When the operator was asked about a case, which does not open before; `due_at` without such a question."""
+        return next((at for at in self._scene.asked if due_at <= at <= self._ask_until(due_at)), due_at)
+
+    def _ask_until(self, due_at: datetime) -> datetime:
+        """A later question is about something else: no proof that a case is due comes later than that."""
+        return due_at + self._timers.lateness + self._timers.evse_stale
 
     def _still_true(self, code: Code, moment: _Moment) -> bool:
         if code is Code.V3_MAX_STAY:
@@ -340,6 +350,9 @@ class Machine:
         if self._due:
             self._verdict.recheck_at = min(self._due.values())
             times += [due_at + self._timers.lateness for due_at in self._due.values()]
+        elif self._verdict.case.open:
+            due_at = self._verdict.case.raised[-1].due_at
+            self._verdict.proven_late_at = due_at if now <= self._ask_until(due_at) else None
         if self._scene.legal_end is not None:
             times.append(self._scene.legal_end + self._timers.stay_tolerance)
             times.append(self._scene.legal_end + self._scene.settings.overstay_alert)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from alerts.calendar import Calendar
+from alerts.charging.status import RECHECK
 from alerts.parking.confidence import Judge
 from alerts.parking.group import shared_pieces
 from alerts.parking.inputs import Bay, History, Regime, Sighting, Sign, Status
@@ -48,6 +49,7 @@ class BayStory:
         sightings, statuses: what it was told from.
         next_due: the earliest time at which something changes without new data.
         recheck_at: since when a case waits for its charge point to be asked again.
+        proven_late_at: when a case was due that may be open since this look alone.
     """
 
     bay: Bay
@@ -59,6 +61,7 @@ class BayStory:
     statuses: Sequence[Status]
     next_due: datetime | None
     recheck_at: datetime | None
+    proven_late_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class _Group:
             sorted({one for one in self._histories[bay.key].statuses if one.at <= self._now}),
             min((time for time in due if time is not None and time > self._now), default=None),
             min((verdict.recheck_at for verdict in verdicts if verdict.recheck_at is not None), default=None),
+            verdicts[-1].proven_late_at if verdicts else None,
         )
 
     def _verdict(self, bay: Bay, one: Occupancy, present: Presence, pieces: Sequence[Piece]) -> Verdict:
@@ -196,6 +200,7 @@ class _Group:
             joined(hours for span, held in signed for hours in calendar.spans(held.stay_hours, span)),
             joined([*bay.out_of_service, *without([whole], [span for span, _ in signed])]),
             history.points_free,
+            sorted(status.at for status in history.statuses if status.source == RECHECK and status.at <= self._now),
             _stay_end(sign, one, calendar),
             whole.end,
         )

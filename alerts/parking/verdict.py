@@ -96,6 +96,7 @@ class Verdict:
         counted: codes that were fulfilled but make no case: outside the hours, or by policy.
         uncertain: an open case whose data are not fresh.
         recheck_at: when the charge point should be asked again before a case opens; None when nothing waits.
+        proven_late_at: when an open case was due, as long as its proof may just have come: nobody was asked before.
         next_due: the earliest time at which something changes without new data.
     """
 
@@ -108,6 +109,7 @@ class Verdict:
     legal_end: datetime | None = None
     uncertain: bool = False
     recheck_at: datetime | None = None
+    proven_late_at: datetime | None = None
     next_due: datetime | None = None
 
 

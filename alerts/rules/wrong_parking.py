@@ -6,17 +6,18 @@ lost at any time. Shortly before a case opens, the operator is asked for the cha
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
 
 from alerts.calendar import Calendar
+from alerts.charging.status import StatusEvent
 from alerts.charging.store import Recheck
 from alerts.model import Findings
 from alerts.parking.findings import cases
-from alerts.parking.loading import Site, bay_uplinks, load_windows, newest_statuses
+from alerts.parking.loading import Site, bay_uplinks, load_windows, newest_statuses, open_subjects
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory
@@ -41,6 +42,8 @@ _SWEEP_EVERY = timedelta(hours=1)
 _STATUS_VISIBLE = timedelta(minutes=10)
 """A status that was received longer ago is committed, or never will be."""
 _CHUNK = 500
+_ASK_AGAIN = timedelta(seconds=5)
+_A_MOMENT = timedelta(microseconds=1)
 
 
 class WrongParkingSettings(RuleSettings, ParkingSettings):
@@ -134,36 +137,48 @@ class WrongParking:
     # ---- their stories ------------------------------------------------------------------------------------
 
     async def _told(self, connection: Connection, sites: Sequence[Site], now: datetime) -> list[BayStory]:
-        windows = await load_windows(connection, [site.bay.key for site in sites], now, rule=self.name)
+        windows = await load_windows(connection, sites, now, rule=self.name, timers=self._settings.timers)
         stories = await self._teller.stories(connection, sites, windows, now)
-        asked = await self._ask(stories, now)
-        return await self._teller.stories(connection, sites, windows, now) if asked else stories
-
-    async def _ask(self, stories: Iterable[BayStory], now: datetime) -> bool:
-        """Ask for the charge points of cases that are about to open, once each; True when something was asked."""
-        if self._recheck is None:
-            return False
-        evses = list(self._to_ask(stories, now))
+        evses = await self._to_ask(connection, stories, now) if self._recheck is not None else []
         if not evses:
-            return False
+            return stories
+        answered_at = await self._ask(evses, now)
+        if answered_at is None:  # nothing of them is said until somebody answered, if only that nobody can
+            self._asked = {evse: at for evse, at in self._asked.items() if evse not in evses}
+            waiting = {story.bay.key for story in stories if not set(evses).isdisjoint(story.bay.evses)}
+            self._due |= dict.fromkeys(waiting, now + _ASK_AGAIN)
+            groups = {story.bay.group for story in stories if story.bay.key in waiting} - {""}
+            return [story for story in stories if story.bay.key not in waiting and story.bay.group not in groups]
+        return await self._teller.stories(connection, sites, windows, answered_at)
+
+    async def _ask(self, evses: Sequence[str], now: datetime) -> datetime | None:
+        """Ask for the charge points of cases that are about to open; from when all answers are known, None: never."""
+        assert self._recheck is not None
+        asked: list[asyncio.Task[StatusEvent | None]] = []
         try:
             async with asyncio.timeout(RECHECK_WITHIN), asyncio.TaskGroup() as tasks:
-                for evse in evses:
-                    tasks.create_task(self._recheck.recheck(evse))
+                asked += [tasks.create_task(self._recheck.recheck(evse)) for evse in evses]
         except* (TimeoutError, Retryable):
             _log.warning("recheck_late evses=%d", len(evses))
-        return True
+            asked = []
+        if not asked:
+            return None
+        answers = [answer for answer in (task.result() for task in asked) if answer is not None]
+        return max([now, *(min(answer.at, answer.received_at) + _A_MOMENT for answer in answers)])
 
-    def _to_ask(self, stories: Iterable[BayStory], now: datetime) -> Iterator[str]:
+    async def _to_ask(self, connection: Connection, stories: Sequence[BayStory], now: datetime) -> list[str]:
+        """Charge points of cases that are about to open, and of those that just did: their proof came late."""
+        late = [story.bay.group or story.bay.key for story in stories if story.proven_late_at is not None]
+        told = await open_subjects(connection, late, rule=self.name) if late else set()
+        found: list[str] = []
         for story in stories:
-            if story.recheck_at is None:
-                continue
-            if now < story.recheck_at + self._settings.timers.lateness - RECHECK_BEFORE:
-                continue
-            for evse in story.bay.evses:
-                if self._asked.get(evse) != story.recheck_at:
-                    self._asked[evse] = story.recheck_at
-                    yield evse
+            due_at = story.recheck_at
+            if due_at is None and (story.bay.group or story.bay.key) not in told:
+                due_at = story.proven_late_at
+            if due_at is not None and now >= due_at + self._settings.timers.lateness - RECHECK_BEFORE:
+                found += [evse for evse in story.bay.evses if self._asked.get(evse) != due_at]
+                self._asked |= dict.fromkeys(story.bay.evses, due_at)
+        return found
 
     def _findings(self, stories: Sequence[BayStory], window_start: datetime) -> Findings:
         bays = {story.bay.key for story in stories}

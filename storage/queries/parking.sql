@@ -11,9 +11,9 @@ SELECT count(*), max(a.updated_at) FROM asset AS a WHERE a.kind = 'bay'
 
 -- name: windows
 -- From where on a bay's history has to be read: its last message that said free, long enough ago that nothing late is
--- expected; before the begin of its open alert in any case.
-SELECT a.key, least(coalesce(f.at, %(oldest)s), o.since - interval '2 hours')
-FROM unnest(%(keys)s::text[]) AS w (key)
+-- expected, and that was no bounce; before the begin of its open alert in any case. And whether a vehicle came since.
+SELECT a.key, least(coalesce(f.at, %(oldest)s), o.since - interval '2 hours'), t.taken
+FROM unnest(%(keys)s::text[], %(settled)s::timestamptz[]) AS w (key, settled)
 JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
 LEFT JOIN LATERAL (
     SELECT max(r.observed_at) AS at
@@ -23,8 +23,13 @@ LEFT JOIN LATERAL (
         FROM parking_bay AS p
         WHERE p.device_id = d.device_id AND p.subject = '' AND p.channel = 0
             AND p.observed_at >= greatest(d.valid_from, %(oldest)s)
-            AND p.observed_at < least(d.valid_to, %(settled)s)
-            AND p.occupied = false AND p.event <> 'startup'
+            AND p.observed_at < least(d.valid_to, w.settled)
+            AND p.occupied = false AND p.event IN ('change', 'heartbeat') AND p.blocked IS NOT TRUE AND p.flags & 1 = 0
+            AND NOT EXISTS (
+                SELECT FROM parking_bay AS b
+                WHERE b.device_id = p.device_id AND b.subject = '' AND b.channel = 0 AND b.occupied
+                    AND b.observed_at > p.observed_at AND b.observed_at < p.observed_at + %(merge)s
+            )
         ORDER BY p.observed_at DESC
         LIMIT 1
     ) AS r
@@ -35,6 +40,15 @@ LEFT JOIN LATERAL (
     FROM alert AS l
     WHERE l.rule = %(rule)s AND l.closed_at IS NULL AND l.subject IN (a.key, a.attributes ->> 'station')
 ) AS o ON true
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM asset_device AS d
+        JOIN parking_bay AS p ON p.device_id = d.device_id
+        WHERE d.asset_id = a.id AND p.subject = '' AND p.channel = 0 AND p.occupied
+            AND p.observed_at >= greatest(d.valid_from, coalesce(f.at, %(oldest)s))
+            AND p.observed_at < least(d.valid_to, w.settled)
+    ) AS taken
+) AS t
 
 -- name: sightings
 SELECT w.key, p.observed_at, p.occupied AND p.event IS DISTINCT FROM 'startup', p.occupied IS NOT NULL
@@ -99,3 +113,7 @@ FROM evse_status AS s
 JOIN evse AS e ON e.id = s.evse_id
 WHERE s.received_at >= %(since)s
 GROUP BY e.evse_key
+
+-- name: open_subjects
+SELECT l.subject FROM alert AS l
+WHERE l.rule = %(rule)s AND l.closed_at IS NULL AND l.subject = ANY (%(subjects)s::text[])

@@ -3,9 +3,11 @@
 import pytest
 
 from alerts.calendar import Calendar
-from alerts.charging.status import EvseState, StatusEvent
+from alerts.charging.status import RECHECK, EvseState, StatusEvent
+from alerts.charging.store import record_statuses
 from alerts.rules.bay_sensor import BaySensor, BaySensorSettings
 from alerts.rules.wrong_parking import WrongParking, WrongParkingSettings
+from storage.database import connect
 
 from .street import Street, at
 
@@ -97,6 +99,45 @@ def test_the_charge_point_is_asked_again_before_a_case_opens(street, bays):
     assert operator.evses == [A], "once for each case"
 
 
+class Operator:
+    """Answers when asked, through the same tables as the real one, after `now` of the turn; or fails."""
+
+    def __init__(self, street: Street, state: EvseState | None) -> None:
+        self.street, self.state, self.asked = street, state, 0
+
+    async def recheck(self, evse_key: str) -> StatusEvent | None:
+        self.asked += 1
+        if self.state is None:
+            raise TimeoutError
+        event = StatusEvent(evse_key, at(15.02), at(15.02), RECHECK, self.state)
+        async with await connect(self.street.store.settings) as connection:
+            await record_statuses(connection, [event])
+        return event
+
+
+@pytest.mark.parametrize("state", [EvseState.UNKNOWN, EvseState.IN_USE, EvseState.DOWN])
+def test_the_answer_counts_in_the_turn_that_asked(street, bays, state):
+    """Polls every few minutes prove a case late: it is due when it is seen, and the answer is newer than the turn."""
+    street.sees(bays[0], 0, True)
+    operator = Operator(street, state)
+    looking = rule(recheck=operator)
+    assert street.evaluate(looking, 15).findings == ()
+    assert operator.asked == 1
+
+
+def test_without_an_answer_in_time_no_case_opens_and_the_operator_is_asked_again(street, bays):
+    street.sees(bays[0], 0, True)
+    operator = Operator(street, None)
+    looking = rule(recheck=operator)
+    found = street.evaluate(looking, 15)
+    assert found.findings == ()
+    assert "LS01-1" not in found.subjects, "nothing is said of it"
+    assert found.next_due is not None
+    operator.state = EvseState.IDLE
+    [case] = street.evaluate(looking, 15.2).findings
+    assert (case.due_at, operator.asked) == (at(10), 2)
+
+
 def test_bays_without_charge_points_of_their_own_are_one_case(street):
     first = street.bay("LS09-1", station="LS09", evses=["E1", "E2"], mapping="GROUP")
     second = street.bay("LS09-2", station="LS09", evses=["E1", "E2"], mapping="GROUP")
@@ -131,3 +172,40 @@ def test_a_flapping_sensor_is_a_ticket(street, bays):
     looking = BaySensor("bay_sensor", BaySensorSettings(kind="bay_sensor"), Calendar())
     [ticket] = street.evaluate(looking, 8).findings
     assert (ticket.subject, ticket.code) == ("LS01-1", "SENSOR_FLAPPING")
+
+
+def test_what_a_group_shared_long_ago_is_still_known(street):
+    """A bay is read from its last departure on; what its neighbours did since then decides who is meant."""
+    first = street.bay("LS09-1", station="LS09", evses=["E1", "E2"], mapping="GROUP")
+    second = street.bay("LS09-2", station="LS09", evses=["E1", "E2"], mapping="GROUP")
+    for evse in ("E1", "E2"):
+        street.point(evse, -300, EvseState.IDLE)
+    street.linked(-300, 700)
+    for device in (first, second):
+        street.sees(device, -200, False, heartbeat=True)
+    street.sees(first, 0, True)
+    for minute in range(60, 660, 60):
+        street.sees(first, minute, True, heartbeat=True)
+    street.sees(second, 90, True)
+    street.point("E1", 93, EvseState.IN_USE)
+    street.point("E1", 140, EvseState.IDLE)
+    street.sees(second, 145, False)
+    for minute in range(200, 660, 60):
+        street.sees(second, minute, False, heartbeat=True)
+    [early] = street.evaluate(rule(), 100).findings
+    [late] = street.evaluate(rule(), 600).findings
+    assert (early.due_at, early.occurrence) == (late.due_at, late.occurrence)
+    assert late.ended is None
+    assert "V2_AFTER_CHARGE" not in late.codes, "the session was the neighbour's"
+
+
+def test_a_bounce_of_hours_ago_makes_no_new_case(street, bays):
+    street.sees(bays[0], 0, True)
+    [before] = street.evaluate(rule(), 30).findings
+    street.sees(bays[0], 60, False)
+    street.sees(bays[0], 60.8, True)
+    for minute in range(120, 420, 60):
+        street.sees(bays[0], minute, True, heartbeat=True)
+    street.linked(121, 400)
+    [after] = street.evaluate(rule(), 390).findings
+    assert after.occurrence == before.occurrence
