@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-import holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.spans import Span, common, joined
@@ -125,4 +124,6 @@ class Calendar:
 
 @lru_cache(maxsize=64)
 def _holidays(country: str, subdivision: str, year: int) -> Mapping[date, str]:
+    import holidays  # not in an installation for ingest alone, which reads these settings, too
+
     return holidays.country_holidays(country, subdiv=subdivision or None, years=year)

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-MISSING = ("fastapi", "jinja2", "argon2", "authlib", "joserfc", "python_multipart", "xstatic")
+MISSING = (
+    "apprise", "argon2", "authlib", "fastapi", "fpdf", "holidays", "jinja2", "joserfc", "python_multipart", "xstatic",
+)  # fmt: skip
 
 
 def run_without_extra(code):
