@@ -55,6 +55,8 @@ class Flaw(StrEnum):
     HEAD = "head"
     OTHER_HEAD = "other_head"
     CONTENT = "content"
+    OTHER_CASE = "other_case"
+    OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def verify(found: object, *, head: str = "") -> Verified:
     sealed = bool(seals) and seals[-1]["detail"]["content"] == content
     if not sealed and (found["case"]["content_digest"] != content or _over(found["case"], events, seals)):
         flaws.append((Flaw.CONTENT, 0))
+    flaws += _case_flaws(found["case"], events)
     return Verified(
         str(found["number"]),
         len(events),
@@ -152,6 +155,19 @@ def _chain_flaws(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Flaw, in
         if event["hash"] != _hash_of(event):
             yield Flaw.HASH, place
         previous = event["hash"]
+
+
+def _case_flaws(case: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Flaw, int]]:
+    """Events of another case, and an outcome that nobody gave. Older cases' first events name no case."""
+    opened = next((event for event in events if event["kind"] == EventKind.OPENED), None)
+    if opened is not None and any(
+        name in opened["detail"] and opened["detail"][name] != case.get(name) for name in ("number", "subject")
+    ):
+        yield Flaw.OTHER_CASE, opened["position"]
+    said = [event for event in events if event["kind"] in (EventKind.CLOSED, EventKind.REOPENED)]
+    closed = bool(said) and said[-1]["kind"] == EventKind.CLOSED
+    if case.get("outcome", "") != (said[-1]["detail"].get("outcome", "") if closed else ""):
+        yield Flaw.OUTCOME, said[-1]["position"] if said else 0
 
 
 def _hash_of(event: Mapping[str, Any]) -> str:

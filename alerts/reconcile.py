@@ -193,7 +193,8 @@ def _events(change: Change, alert_id: int, label: Label, now: datetime) -> Itera
     if change.finding is not None:
         detail |= {"content": content_digest(change.finding, label.rule_version), "due_at": _iso(change.finding.due_at)}
     if change.step in (Step.OPEN, Step.BACKFILL):
-        yield NewEvent(alert_id, EventKind.OPENED, label.opened_at, detail={**detail, "backfilled": label.backfilled})
+        named: dict[str, Json] = {"number": label.number, "subject": label.subject, "backfilled": label.backfilled}
+        yield NewEvent(alert_id, EventKind.OPENED, label.opened_at, detail=detail | named)
     if change.step in (Step.END, Step.BACKFILL) and change.ended is not None:
         withdrawn = change.ended.state is AlertState.WITHDRAWN
         kind = EventKind.WITHDRAWN if withdrawn else EventKind.RESOLVED

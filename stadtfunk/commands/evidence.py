@@ -98,6 +98,8 @@ def _sentence(flaw: "Flaw", position: int) -> str:
         Flaw.HEAD: text("The checksum of the document is not that of its last event."),
         Flaw.OTHER_HEAD: text("The checksum is not the one you gave: another document, or one that was made anew."),
         Flaw.CONTENT: text("The facts or the evidence were changed."),
+        Flaw.OTHER_CASE: text("Event {position}: it belongs to another case.", position=position),
+        Flaw.OUTCOME: text("Event {position}: the case shows another outcome than the one given.", position=position),
     }
     return sentences[flaw]
 

@@ -10,6 +10,8 @@ from alerts.evidence import FORMAT, VERSION, Flaw, _hash_of, content_hash, verif
 
 CASE = {
     "number": "2026-000001",
+    "subject": "MZ-LS01-1",
+    "outcome": "ERMAHNUNG",
     "rule": "falschparken",
     "rule_version": "3f1c",
     "code": "V1_NO_CHARGE",
@@ -57,7 +59,7 @@ def chained(*events, case=CASE):
 def document():
     seal = {"content": content_hash(CASE)}
     return chained(
-        ("opened", "", seal),
+        ("opened", "", {"number": CASE["number"], "subject": CASE["subject"], **seal}),
         ("acknowledged", "olga", {}),
         ("note", "olga", {"note": "steht quer"}),
         ("closed", "olga", {"outcome": "ERMAHNUNG", **seal}),
@@ -112,7 +114,7 @@ def test_an_event_cut_off_at_the_end_shows(document):
 
 
 def test_a_document_made_anew_as_a_whole_shows_against_the_printed_head(document):
-    made = chained(("opened", "", {"content": content_hash(CASE)}), ("closed", "olga", {"outcome": "BERECHTIGT"}))
+    made = chained(("opened", "", {"content": content_hash(CASE)}), ("closed", "olga", {"outcome": "ERMAHNUNG"}))
     assert verify(made).sound
     assert flaws(made, head=document["head"]) == {Flaw.OTHER_HEAD}
 
@@ -134,8 +136,33 @@ def test_changed_content_shows_even_with_a_digest_to_match(document, change):
     assert flaws(document) == {Flaw.CONTENT}
 
 
+@pytest.mark.parametrize(("name", "value"), [("number", "2026-000002"), ("subject", "MZ-LS01-2")])
+def test_events_of_another_case_show(document, name, value):
+    document["case"] = {**document["case"], name: value}
+    document["number"] = document["case"]["number"]
+    assert flaws(document) == {Flaw.OTHER_CASE}
+
+
+@pytest.mark.parametrize("outcome", ["BERECHTIGT", ""])
+def test_another_outcome_shows(document, outcome):
+    document["case"] = {**document["case"], "outcome": outcome}
+    assert flaws(document) == {Flaw.OUTCOME}
+
+
+def test_an_outcome_that_nobody_gave_shows():
+    made = chained(("opened", "", {"content": content_hash(CASE)}))
+    assert flaws(made) == {Flaw.OUTCOME}
+
+
+def test_an_undone_close_leaves_no_outcome():
+    case = {**CASE, "outcome": "", "closed_at": None}
+    seal = {"content": content_hash(case)}
+    said = ("closed", "olga", {"outcome": "ERMAHNUNG"}), ("reopened", "olga", {"outcome": "ERMAHNUNG"})
+    assert verify(chained(("opened", "", seal), *said, case=case)).sound
+
+
 def test_while_a_case_goes_on_its_content_may_be_newer_than_its_last_event():
-    case = {**CASE, "closed_at": None}
+    case = {**CASE, "closed_at": None, "outcome": ""}
     newer = {**case, "confidence": 90}
     document = chained(("opened", "", {"content": content_hash(case)}), case=newer)
     found = verify(document)
