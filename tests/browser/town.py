@@ -46,7 +46,7 @@ def assets() -> list[dict[str, object]]:
             "district": district,
             "latitude": latitude,
             "longitude": longitude,
-            "attributes": {"station": key[:4], "bay": 1, "mapping": "FIXED", "evses": [f"DE*MZX*E{key[:4]}*1"]},
+            "attributes": {"station": key[:4], "bay": 1, "mapping": "FIXED", "evses": [evse_id(key)]},
             "devices": [{"dev_eui": _device(key), "valid_from": "2026-01-01T00:00:00Z"}],
         }
         for key, (name, district, latitude, longitude) in STREETS.items()
@@ -64,8 +64,12 @@ class Town:
 
     # ---- what happens -------------------------------------------------------------------------------------
 
-    async def is_built(self) -> None:
-        """The bays are known, free for hours; the operator was in contact all the time."""
+    async def is_built(self, *, told: bool = True) -> None:
+        """The bays are known, free for hours; the operator was in contact all the time.
+
+        Args:
+            told: the charge points' statuses are known, too; False: an operator of the test's own will tell them.
+        """
         now = datetime.now(UTC)
         await import_assets(self.connection, asset_rows(assets()))
         await sync_bays(self.connection, now)
@@ -74,7 +78,8 @@ class Town:
             OPERATOR, now - LINKED_FOR, now + timedelta(minutes=10),
         )  # fmt: skip
         for key in STREETS:
-            await self.says(key, EvseState.IDLE, -300)
+            if told:
+                await self.says(key, EvseState.IDLE, -300)
             for minute in (-240, -180, -120):
                 await self.sees(key, False, minute, port=HEARTBEAT)
 
@@ -102,7 +107,7 @@ class Town:
     async def says(self, key: str, state: EvseState, minute: float) -> None:
         """A status of the bay's charge point."""
         at = datetime.now(UTC) + timedelta(minutes=minute)
-        event = StatusEvent(evse_key(f"DE*MZX*E{key[:4]}*1"), at, at, OPERATOR, state, state.value)
+        event = StatusEvent(evse_key(evse_id(key)), at, at, OPERATOR, state, state.value)
         await record_statuses(self.connection, [event])
 
     # ---- what is known ------------------------------------------------------------------------------------
@@ -135,10 +140,16 @@ class Town:
 
 @asynccontextmanager
 async def open_town(
-    folder: Path, database: str, *, tiles: str | None = None, settings: Mapping[str, Mapping[str, object]] | None = None
+    folder: Path,
+    database: str,
+    *,
+    tiles: str | None = None,
+    port: int = 0,
+    told: bool = True,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
 ) -> AsyncIterator[Town]:
     """Three bays and the whole service: ingest, engine, outbox and portal in one process."""
-    port = free_port()
+    port = port or free_port()
     users = {name: {"password_hash": HASH, "role": role.value} for name, role in USERS.items()}
     sections: dict[str, Mapping[str, object]] = {
         "http": {"webhooks": {"lora": {"format": "chirpstack", "token": TOKEN}}},
@@ -152,8 +163,13 @@ async def open_town(
     ):
         await service.ready()
         town = Town(f"http://127.0.0.1:{port}", service, connection)
-        await town.is_built()
+        await town.is_built(told=told)
         yield town
+
+
+def evse_id(key: str) -> str:
+    """The charge point of a bay."""
+    return f"DE*MZX*E{key[:4]}*1"
 
 
 def _device(key: str) -> str:
