@@ -11,6 +11,8 @@ SESSION: Final = "stadtfunk"
 FORM: Final = "stadtfunk_form"
 LOGIN: Final = "stadtfunk_login"
 LANGUAGE: Final = "stadtfunk_language"
+DEVICE: Final = "stadtfunk_device"
+"""Digest of the address under which this browser gets notifications, so that a logout ends them."""
 
 
 def name_of(cookie: str, settings: PortalSettings) -> str:

@@ -13,6 +13,7 @@ from portal.audit import AuditAction
 from portal.auth import public, visit_of
 from portal.client_address import client_address
 from portal.cookies import FORM, LANGUAGE, SESSION, forget, read, write
+from portal.devices import forget_device
 from portal.metrics import LoginOutcome
 from portal.pages import navigation, render
 from portal.redirects import safe_path
@@ -81,11 +82,12 @@ async def login(
 async def logout(request: Request, services: Services, user: Visitor) -> Response:
     """End the login here and in the database."""
     token = read(request, SESSION, services.settings)
+    response = RedirectResponse("/login", status_code=303)
     if user is not None:
         async with services.connection() as connection, connection.transaction():
             await services.sessions.end(connection, token)
+            await forget_device(connection, request, response, services.settings)
             await audit.record(connection, AuditAction.LOGOUT, at=services.clock(), username=user.name)
-    response = RedirectResponse("/login", status_code=303)
     forget(response, SESSION, services.settings)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -110,8 +112,10 @@ async def log_in(
 ) -> RedirectResponse:
     """Begin a login with a new token, whatever token the browser had before, and go to the page that was wanted."""
     address = client_address(request, services.settings.trusted_proxies)
+    response = RedirectResponse(safe_path(wanted), status_code=303)
     async with services.connection() as connection, connection.transaction():
         await services.sessions.end(connection, read(request, SESSION, services.settings))
+        await forget_device(connection, request, response, services.settings, kept=user.name)
         token = await services.sessions.begin(connection, user, origin, services.clock())
         await audit.record(
             connection,
@@ -122,7 +126,6 @@ async def log_in(
         )
     services.metrics.login(origin, LoginOutcome.OK)
     logger.info("portal_login role=%s origin=%s", user.role, origin)
-    response = RedirectResponse(safe_path(wanted), status_code=303)
     write(response, SESSION, token, settings=services.settings, seconds=services.sessions.lifetime.total_seconds())
     forget(response, FORM, services.settings)
     return response

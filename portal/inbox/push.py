@@ -19,6 +19,8 @@ from alerts.channels.settings import WebPushSettings
 from alerts.channels.webpush import public_key
 from alerts.settings import AlertSettings
 from portal.auth import require
+from portal.cookies import DEVICE, forget
+from portal.devices import remember_device
 from portal.inbox.roles import READING
 from portal.services import PortalServices, Services
 from portal.users import User
@@ -86,7 +88,9 @@ async def subscribe(services: Services, user: Person, sent: Subscribed) -> Respo
     async with services.connection() as connection, connection.transaction():
         await connection.execute(_QUERIES["subscribe"], values)
         await connection.execute(_QUERIES["forget_oldest"], values)
-    return Response(status_code=204)
+    response = Response(status_code=204)
+    remember_device(response, _digest(sent.endpoint), services.settings)
+    return response
 
 
 @routes.delete("/inbox/push")
@@ -97,7 +101,9 @@ async def unsubscribe(
     async with services.connection() as connection:
         values = {"digest": _digest(endpoint), "username": user.name}
         await connection.execute(_QUERIES["unsubscribe"], values)
-    return Response(status_code=204)
+    response = Response(status_code=204)
+    forget(response, DEVICE, services.settings)
+    return response
 
 
 def push_key(services: PortalServices) -> str | None:

@@ -14,6 +14,7 @@ from alerts.calendar import Calendar
 from alerts.channels.settings import DAY, SHIFTS
 from alerts.settings import AlertSettings
 from portal.auth import public
+from portal.devices import is_subscribed
 from portal.inbox import actions, evidence, live, push, story, words
 from portal.inbox.case_page import show_case
 from portal.inbox.entries import Entry, called_off, closed_cases, open_cases
@@ -75,6 +76,7 @@ async def inbox(request: Request, services: Services, user: Reader, teil: str = 
         next_actions=story.next_actions,
         new_key=lambda: uuid4().hex,
         push_key=push.push_key(services),
+        subscribed=is_subscribed(request, services.settings),
     )
 
 

@@ -38,6 +38,10 @@ SELECT name, role, scopes, writes, created_at, expires_at, last_used_at FROM por
 -- name: revoke_token
 DELETE FROM portal_token WHERE name = %(name)s RETURNING name
 
+-- name: forget_device
+-- Whoever leaves a browser, or finds somebody else's, leaves no notifications to it.
+DELETE FROM push_subscription WHERE endpoint_digest = %(digest)s AND username <> %(kept)s
+
 -- name: forget_strangers
 -- Browsers of people who are no reader of the configuration, and none that the identity provider vouched for lately.
 DELETE FROM push_subscription AS p

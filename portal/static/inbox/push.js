@@ -10,7 +10,7 @@ export async function push(box, worker) {
   const button = box.querySelector("button");
   const registration = await worker;
   const show = async () => {
-    const on = Boolean(await registration.pushManager.getSubscription());
+    const on = box.dataset.subscribed === "true" && Boolean(await registration.pushManager.getSubscription());
     button.setAttribute("aria-pressed", String(on));
     box.hidden = false;
     return on;
@@ -18,8 +18,9 @@ export async function push(box, worker) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      if (await show()) await off(registration);
-      else await on(registration, key);
+      const wanted = !(await show());
+      await (wanted ? on(registration, key) : off(registration));
+      box.dataset.subscribed = String(wanted);
     } catch {
       toast(sentence("noPush"), "danger");
     } finally {
