@@ -1,9 +1,10 @@
 """Bays and their histories from the database, set-wise: a few statements for any number of bays."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from alerts.parking.inputs import Bay, Doubts, Frame, History, Sighting, Sign, S
 from alerts.parking.points import point
 from alerts.parking.settings import Timers
 from alerts.parking.signs import SignSettings, signs_of
-from alerts.spans import Span, Spans, joined
+from alerts.spans import Span, Spans, common, joined
 from decoders.readings import BayEvent
 from storage.database import Connection
 from storage.statements import load
@@ -24,6 +25,7 @@ FALSE_ALARMS = ("KEIN_FAHRZEUG", "FAHRZEUG_LAEDT_DOCH")
 SETTLED_AFTER = timedelta(hours=3)
 """A message is hardly later than this; a later one is found by `recent_sightings` and read with a longer history."""
 OLDEST = timedelta(days=14)
+_MOMENT = timedelta(microseconds=1)
 
 _QUERIES = load("parking")
 
@@ -133,7 +135,7 @@ async def load_histories(
             sightings[site.bay.key],
             frames[site.bay.key],
             [one for evse in site.bay.evses for one in statuses[evse]],
-            contacts.get(next((sources[evse] for evse in site.bay.evses if evse in sources), ""), []),
+            _together({sources[evse] for evse in site.bay.evses if evse in sources}, contacts, timers),
             _points_free(site, statuses, sources, contacts, timers, now),
             replace(records.get(site.bay.key, Doubts()), neighbour_changes=_neighbours(site, sites, sightings)),
         )
@@ -218,6 +220,16 @@ async def _records(connection: Connection, rule: str) -> dict[str, Doubts]:
     values = {"rule": rule, "confirmed": list(CONFIRMED), "false_alarms": list(FALSE_ALARMS)}
     rows = await (await connection.execute(_QUERIES["records"], values)).fetchall()
     return {subject: Doubts(confirmed=right, false_alarms=wrong) for subject, right, wrong in rows}
+
+
+def _together(sources: Collection[str], contacts: Mapping[str, Spans], timers: Timers) -> Spans:
+    """When all sources of a bay's charge points were in contact: one that is silent leaves its bay unknown."""
+    several = [contacts.get(source, ()) for source in sorted(sources)]
+    if len(several) == 1:
+        return several[0]
+    lasting = [[Span(one.start, max(one.end, one.start + _MOMENT)) for one in spans] for spans in several]
+    linked = [joined(spans, gap=timers.evse_stale) for spans in lasting]
+    return reduce(common, linked) if linked else ()
 
 
 def _points_free(

@@ -218,3 +218,18 @@ def test_a_bounce_of_hours_ago_makes_no_new_case(street, bays):
     street.linked(121, 400)
     [after] = street.evaluate(rule(), 390).findings
     assert after.occurrence == before.occurrence
+
+
+def test_a_silent_source_of_one_point_accuses_nobody(street):
+    """E1's operator is polled, E2's has been silent since long ago: nobody knows whether the car charges there."""
+    device = street.bay("LS09-1", station="LS09", evses=["E1", "E2"], mapping="group")
+    street.sees(device, -200, False, heartbeat=True)
+    street.point("E1", -120, EvseState.IDLE)
+    street.point("E2", -120, EvseState.IDLE, source="other")
+    street.linked(-120, -100, source="other")
+    street.linked(-120, 120)
+    street.sees(device, 0, True)
+    assert street.evaluate(rule(), 60).findings == ()
+    street.linked(61, 120, source="other")
+    [found] = street.evaluate(rule(), 80).findings
+    assert found.due_at == at(71)
