@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.charging.intake import Learned, take
 from alerts.charging.metrics import ChargingMetrics
-from alerts.charging.ocpi.merge import merged, whole
+from alerts.charging.ocpi.merge import merged, not_ahead, whole
 from alerts.charging.ocpi.models import Location, location_key, public_id, read_location, statuses_of
 from alerts.charging.status import StatusEvent, evse_key
 from alerts.charging.store import EvseRow
@@ -47,13 +47,18 @@ class Desk:
         async with connection.transaction():
             # in order, so that two writers never wait for each other in a circle
             for one in sorted(locations, key=lambda location: location.key):
-                await self._change(connection, one.key, lambda known, one=one: merged(known, one))  # type: ignore[misc]
+                await self._change(
+                    connection,
+                    one.key,
+                    lambda known, one=one: merged(known, one),  # type: ignore[misc]
+                    received_at,
+                )
             return await take(connection, self._learned(locations, received_at, contact_at=None), self.metrics)
 
     async def change(self, connection: Connection, key: str, change: Change, *, received_at: datetime) -> Location:
         """Apply a push to a location and store what it says, in one transaction; returns the location as it is now."""
         async with connection.transaction():
-            now = await self._change(connection, key, change)
+            now = await self._change(connection, key, change, received_at)
             await take(connection, self._learned([now], received_at, contact_at=received_at), self.metrics)
         return now
 
@@ -61,9 +66,10 @@ class Desk:
         """The location as it is known; None when it is not."""
         return await self._read(connection, location_key(country_code, party_id, location_id))
 
-    async def _change(self, connection: Connection, key: str, change: Change) -> Location:
+    async def _change(self, connection: Connection, key: str, change: Change, received_at: datetime) -> Location:
         await connection.execute(_QUERIES["lock_location"], {"source": self.source, "key": key})
-        now = change(await self._read(connection, key))
+        known = await self._read(connection, key)
+        now = change(None if known is None else not_ahead(known, received_at))
         values = {"source": self.source, "key": key, "object": Jsonb(whole(now)), "last_updated": now.last_updated}
         await connection.execute(_QUERIES["write_location"], values)
         return now

@@ -27,6 +27,12 @@ def merged(known: Location | None, arrived: Location) -> Location:
     return replace(current, evses=evses, last_updated=max([current.last_updated, *(e.last_updated for e in evses)]))
 
 
+def not_ahead(known: Location, now: datetime) -> Location:
+    """The location with no part from the future: an operator's clock that was wrong once silences no later update."""
+    evses = tuple(replace(evse, last_updated=min(evse.last_updated, now)) for evse in known.evses)
+    return replace(known, evses=evses, last_updated=min(known.last_updated, now))
+
+
 def with_evse(known: Location, evse: Evse) -> Location:
     """The location after one of its EVSEs was sent; an older one changes nothing."""
     before = find_evse(known, evse.uid)

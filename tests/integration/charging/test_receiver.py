@@ -108,6 +108,15 @@ async def test_an_older_update_changes_nothing(make_partner):
         assert (await on.cpo.read_back("LS01", "LS01-1"))["status"] == "CHARGING"
 
 
+async def test_a_time_far_ahead_silences_no_later_update(make_partner):
+    async with make_partner() as on:
+        ahead = {"status": "AVAILABLE", "last_updated": written(NOW + timedelta(days=400))}
+        assert codes(await send(on, "PATCH", "DE/MZX/LS01/LS01-1", body=ahead)) == (200, 1000)
+        later = {"status": "CHARGING", "last_updated": written(datetime.now(UTC) + timedelta(seconds=1))}
+        assert codes(await send(on, "PATCH", "DE/MZX/LS01/LS01-1", body=later)) == (200, 1000)
+        assert (await on.statuses())[-1][:2] == ("DEMZXELS011", "IN_USE")
+
+
 async def test_an_update_of_a_part_moves_the_whole_forward(make_partner):
     async with make_partner() as on:
         at = written(NOW + timedelta(seconds=1))
