@@ -90,11 +90,14 @@ def plan(findings: Findings, known: Sequence[Known], now: datetime) -> list[Chan
     by_key = {(one.subject, one.occurrence): one for one in known}
     names = {(finding.subject, finding.occurrence) for finding in found}
     orphans = {one.subject: one for one in known if one.open and (one.subject, one.occurrence) not in names}
+    closed = [one for one in known if one.outcome]
     changes: list[Change] = []
     for finding in sorted(found, key=lambda finding: finding.since, reverse=True):
         row = by_key.get((finding.subject, finding.occurrence))
         if row is None and _moved(finding, orphans.get(finding.subject)):
             changes += _adopt(orphans.pop(finding.subject), finding, findings.version)
+        elif row is None and any(one.subject == finding.subject and _moved(finding, one) for one in closed):
+            continue  # what a person closed stays closed, also under a new name
         elif row is None:
             changes.append(Change(Step.BACKFILL if finding.ended else Step.OPEN, finding, ended=finding.ended))
         else:
@@ -141,7 +144,7 @@ def _since(one: Finding | None, other: Finding) -> datetime:
 
 
 def _moved(finding: Finding, orphan: Known | None) -> bool:
-    """True when `orphan`, which no finding names, is this episode under another name."""
+    """True when `orphan` is this episode under another name."""
     if orphan is None or finding.since > orphan.opened_at:
         return False
     return finding.ended is None or finding.ended.at >= orphan.opened_at

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -19,6 +19,9 @@ from storage.statements import load
 _QUERIES = load("alerts")
 _CHUNK = 1000
 """Rows of one statement: evidence can be large."""
+
+_MOVED_BY = timedelta(days=1)
+"""Late data move the begin of an episode by less."""
 
 _WEIGHTS = {Severity.INFO: 0.5, Severity.WARNING: 2.0, Severity.CRITICAL: 3.0}
 
@@ -95,6 +98,7 @@ async def _known(connection: Connection, findings: Findings) -> list[Known]:
         "rule": findings.rule,
         "subjects": [subject for subject, _ in keys],
         "occurrences": [occurrence for _, occurrence in keys],
+        "oldest": min((one.since for one in findings.findings), default=datetime.max.replace(tzinfo=UTC)) - _MOVED_BY,
     }
     cursor = await connection.execute(_QUERIES["known_alerts"], values)
     return [_known_alert(row) for row in await cursor.fetchall()]

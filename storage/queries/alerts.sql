@@ -60,7 +60,7 @@ FROM unnest(
 ON CONFLICT (idempotency_key) DO NOTHING
 
 -- name: known_alerts
--- Open alerts of the rule, and those that the findings name.
+-- Open alerts of the rule, those that the findings name, and what people closed that a finding may be under a new name.
 SELECT a.id, a.number, a.subject, a.occurrence, a.state, a.outcome, a.reason, a.code, a.codes, a.severity, a.confidence,
     a.badges, a.notifiable, a.backfilled, a.since, a.opened_at, a.closed_at, a.content_digest
 FROM alert AS a
@@ -71,6 +71,11 @@ SELECT a.id, a.number, a.subject, a.occurrence, a.state, a.outcome, a.reason, a.
 FROM unnest(%(subjects)s::text[], %(occurrences)s::text[]) AS f (subject, occurrence)
 JOIN alert AS a ON a.rule = %(rule)s AND a.subject = f.subject AND a.occurrence = f.occurrence
 WHERE a.closed_at IS NOT NULL
+UNION
+SELECT a.id, a.number, a.subject, a.occurrence, a.state, a.outcome, a.reason, a.code, a.codes, a.severity, a.confidence,
+    a.badges, a.notifiable, a.backfilled, a.since, a.opened_at, a.closed_at, a.content_digest
+FROM alert AS a
+WHERE a.rule = %(rule)s AND a.outcome <> '' AND a.subject = ANY (%(subjects)s::text[]) AND a.since >= %(oldest)s
 
 -- name: insert_alerts
 -- Numbers are unique for ever; the year in them is that of the city's clock.

@@ -118,6 +118,17 @@ def test_what_a_person_closed_stays_closed(store):
     assert not settle(store, findings(ended(finding(), NOW)), NOW + MINUTE).changed
 
 
+@pytest.mark.parametrize("moved", [-3, 0.5])
+def test_what_a_person_closed_stays_closed_when_late_data_move_its_begin(store, moved):
+    settle(store, findings(finding()), NOW + MINUTE)
+    store.execute("UPDATE alert SET state = 'resolved', outcome = 'BERECHTIGT', closed_at = %s", NOW + 5 * MINUTE)
+    same = finding(since=NOW + moved * MINUTE)
+    assert not settle(store, findings(same), NOW + 6 * MINUTE).changed
+    assert not settle(store, findings(ended(same, NOW + 7 * MINUTE)), NOW + 8 * MINUTE).changed
+    other = finding(since=NOW + 6 * MINUTE)
+    assert settle(store, findings(other), NOW + 9 * MINUTE).steps == {Step.OPEN: 1}
+
+
 def test_people_are_told_of_what_they_should_know_alone(store):
     settle(store, findings(finding(confidence=90)), policy=MAIL)
     settle(store, findings(finding(confidence=85, facts={"n": 1})), NOW + MINUTE, policy=MAIL)
