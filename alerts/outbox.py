@@ -10,13 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from alerts.channels import Later, Refused, Sender
 from alerts.channels.settings import ChannelSettings
+from alerts.clock import SteadyClock
 from alerts.digest import gather, next_digest
 from alerts.outbox_metrics import OutboxMetrics, Result
 from alerts.outbox_store import Claimed, Connect, OutboxStore
@@ -35,10 +36,6 @@ FINISH_WITHIN = 1.0
 """Seconds that messages under way have at the end."""
 _LEASE_MARGIN = timedelta(seconds=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -69,7 +66,7 @@ class Outbox:
         connect: opens a connection in the alerts' role.
         channels: settings and sender of each channel, by name.
         metrics: where results are counted.
-        now: the time; replaced in tests.
+        now: the time; replaced in tests. By default it never goes back, so that nothing waits when the host's does.
     """
 
     def __init__(
@@ -78,14 +75,14 @@ class Outbox:
         channels: Mapping[str, tuple[ChannelSettings, Sender]],
         metrics: OutboxMetrics,
         *,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = OutboxStore(connect)
         self._lines = [
             _Line(name, settings, sender, Pace(settings.per_minute)) for name, (settings, sender) in channels.items()
         ]
         self._metrics = metrics
-        self._now = now
+        self._now = now or SteadyClock()
         self._stopping = asyncio.Event()
         for line in self._lines:
             metrics.add_channel(line.name)

@@ -54,6 +54,7 @@ class Stage:
 
     Attributes:
         dsn: the database, seen without any proxy.
+        environment: variables of the service's process.
         acknowledged: ids of the messages that the broker has taken.
     """
 
@@ -70,6 +71,7 @@ class Stage:
     database_port: int | None = None
     login: Login | None = None
     start: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
     service: Service = field(init=False)
 
@@ -98,7 +100,7 @@ class Stage:
         """
         source = {"name": "city", "host": "127.0.0.1", "port": self.broker.port, **self.source, **changes}
         dsn = self.server.tcp_dsn(self.database, port=self.database_port)
-        return Service(self.folder / name, dsn, [source], settings=self.settings)
+        return Service(self.folder / name, dsn, [source], settings=self.settings, environment=self.environment)
 
     def sending(self, rate: float) -> Sender:
         """Traffic at a steady rate during the block."""
