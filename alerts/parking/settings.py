@@ -5,10 +5,12 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from alerts.durations import Duration
+
 LEGAL_MINIMUM = timedelta(minutes=3)
 """Who stops for longer parks (StVO section 12(2)): the absolute lower bound of any grace."""
 
-_Seconds = Annotated[timedelta, Field(ge=timedelta(0))]
+_Seconds = Annotated[Duration, Field(ge=timedelta(0))]
 
 
 class _Settings(BaseModel):
