@@ -112,10 +112,10 @@ def test_from_an_empty_folder_to_live_readings_and_back(folder):
 def test_a_part_that_dies_ends_the_demo_with_a_reason(folder):
     with running(folder, "--days", "0") as demo:
         demo.await_text("uplinks live:")
-        [service] = [pid for pid in _pids("stadtfunk\0run") if str(folder) in _words(pid)]
-        os.kill(service, signal.SIGKILL)
+        [city] = [pid for pid in _pids("stadtfunk.demo\0live") if str(folder) in _words(pid)]
+        os.kill(city, signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while "The demo cannot go on: service ended with -9" not in demo.text:
+        while "The demo cannot go on: the city ended with -9" not in demo.text:
             assert time.monotonic() < deadline, demo.text
             time.sleep(0.1)
         assert demo._process.wait(60) == 1
