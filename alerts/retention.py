@@ -109,6 +109,7 @@ def _deletions(retention: RetentionSettings, now: datetime) -> Iterator[_Deletio
         yield _Deletion("delete_cases", "alert", now - cases)
     if bay_events is not None:
         yield _Deletion("delete_statuses", "evse_status", now - bay_events)
+        yield _Deletion("delete_bay_payloads", "payload_public", now - bay_events)
         yield _Deletion("delete_contacts", "evse_contact", now - bay_events)
     assert names is not None
     yield _Deletion("forget_actors", "alert_event.actor", now - names)

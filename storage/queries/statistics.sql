@@ -196,5 +196,13 @@ DELETE FROM evse_status AS s
 WHERE s.at < %(before)s
     AND EXISTS (SELECT FROM evse_status AS l WHERE l.evse_id = s.evse_id AND l.at > s.at AND l.at < %(before)s)
 
+-- name: delete_bay_payloads
+-- What a bay's sensor sent says as much as what was made of it.
+DELETE FROM payload_public AS p
+WHERE p.ns_time < %(before)s
+    AND p.device_id = ANY (ARRAY(
+        SELECT d.device_id FROM asset_device AS d JOIN asset AS a ON a.id = d.asset_id WHERE a.kind = 'bay'
+    ))
+
 -- name: delete_contacts
 DELETE FROM evse_contact WHERE last_at < %(before)s

@@ -143,6 +143,22 @@ def test_the_last_status_of_a_point_holds_however_old_it_is(street: Street) -> N
     assert [row["status"] for row in street.store.execute("SELECT status FROM evse_status")] == ["IDLE"]
 
 
+def test_raw_messages_of_bays_go_with_what_was_made_of_them(street: Street) -> None:
+    sensor = street.bay("S1-1", station="S1", evses=["DEE1"])
+    street.store.execute("INSERT INTO device (dev_eui) VALUES ('00000000000000ee')")
+    for device in (sensor, "00000000000000ee"):
+        for age in (90 * DAY + SECOND, 90 * DAY - SECOND):
+            street.store.execute(
+                "INSERT INTO payload_public (device_id, ns_time, f_cnt, payload)"
+                " SELECT id, %s, 1, 'x' FROM device WHERE dev_eui = %s",
+                NOON - age,
+                device,
+            )
+    assert expire(street.store, NOON).deleted == {"payload_public": 1}
+    left = street.store.execute("SELECT dev_eui FROM payload_public JOIN device ON id = device_id ORDER BY 1")
+    assert [row["dev_eui"] for row in left] == sorted([sensor, "00000000000000ee", "00000000000000ee"])
+
+
 def test_every_deletion_is_recorded(street: Street) -> None:
     number = busy_november(street)
     now = closed_at(street.store, number) + 400 * DAY
