@@ -1,5 +1,6 @@
 """Bays and their histories from the database, set-wise: a few statements for any number of bays."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +9,13 @@ from functools import reduce
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from alerts.charging.status import EvseState, evse_key
 from alerts.parking.inputs import Bay, Doubts, Frame, History, Sighting, Sign, Status
 from alerts.parking.points import point
 from alerts.parking.settings import Timers
-from alerts.parking.signs import SignSettings, signs_of
+from alerts.parking.signs import SignSettings, out_of_service, signs_of
 from alerts.spans import Span, Spans, common, joined
 from decoders.readings import BayEvent
 from storage.database import Connection
@@ -28,6 +31,7 @@ OLDEST = timedelta(days=14)
 _MOMENT = timedelta(microseconds=1)
 
 _QUERIES = load("parking")
+_log = logging.getLogger(__name__)
 
 
 class Print(NamedTuple):
@@ -47,18 +51,14 @@ class Site:
 
 
 async def load_sites(connection: Connection, default_signs: Sequence[SignSettings], zone: ZoneInfo) -> dict[str, Site]:
-    """All bays of the city by key.
-
-    Raises:
-        pydantic.ValidationError: a bay's attribute `signs` is no list of signs.
-    """
+    """All bays of the city by key."""
     rows = await (await connection.execute(_QUERIES["bays"])).fetchall()
     evses: dict[str, set[str]] = defaultdict(set)
     for _, _, attributes in rows:
         evses[str(attributes.get("station", ""))].update(_evses(attributes))
     return {
         key: Site(
-            _bay(key, attributes, signs_of(attributes, default_signs, zone)),
+            _bay(key, attributes, default_signs, zone),
             district,
             tuple(sorted(evses[str(attributes.get("station", ""))])),
         )
@@ -160,10 +160,18 @@ def _earliest(groups: Mapping[str, str], windows: Mapping[str, datetime]) -> dic
     return found
 
 
-def _bay(key: str, attributes: Mapping[str, object], signs: Sequence[Sign]) -> Bay:
+def _bay(key: str, attributes: Mapping[str, object], default_signs: Sequence[SignSettings], zone: ZoneInfo) -> Bay:
+    """The bay of an asset; one whose signs cannot be read is not judged, and costs the others nothing."""
+    signs: Sequence[Sign] = ()
+    closed: Spans = ()
+    try:
+        signs, closed = signs_of(attributes, default_signs, zone), out_of_service(attributes)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        _log.error("bay_not_judged key=%s reason=%r", key, problems)
     station = str(attributes.get("station", ""))
     group = station if str(attributes.get("mapping", "")).upper() == "GROUP" else ""
-    return Bay(key, station, _evses(attributes), group=group, signs=signs)
+    return Bay(key, station, _evses(attributes), group=group, signs=signs, out_of_service=closed)
 
 
 def _evses(attributes: Mapping[str, object]) -> tuple[str, ...]:

@@ -197,7 +197,9 @@ def _known(heard: Sequence[Sighting], timers: Timers, now: datetime) -> list[Spa
 
 
 def _missing(frames: Sequence[Frame]) -> Iterator[datetime]:
+    """Once for each frame between two that were heard; one that came out of order was heard, too."""
+    heard = {(one.session, one.f_cnt) for one in frames}
     for before, after in pairwise(sorted(set(frames))):
         if before.session == after.session:
-            for _ in range(min(after.f_cnt - before.f_cnt - 1, _LATE_FRAMES)):
-                yield after.at
+            between = range(before.f_cnt + 1, min(after.f_cnt, before.f_cnt + 1 + _LATE_FRAMES))
+            yield from (after.at for counter in between if (before.session, counter) not in heard)

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from alerts.calendar import ALWAYS, Hours
 from alerts.parking.inputs import Regime, Sign
-from alerts.spans import Span
+from alerts.spans import Span, joined
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -57,7 +57,28 @@ class SignSettings(BaseModel):
         )
 
 
+class OutOfService(BaseModel):
+    """A time in which a bay is not judged: roadworks, maintenance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    start: AwareDatetime = Field(alias="from", description="when it begins, with an offset")
+    end: AwareDatetime | None = Field(default=None, alias="to", description="when it ends; none: until further notice")
+    reason: str = Field(default="", description="why, for people")
+
+
 _SIGNS = TypeAdapter(tuple[SignSettings, ...])
+_OUT_OF_SERVICE = TypeAdapter(tuple[OutOfService, ...])
+
+
+def out_of_service(attributes: Mapping[str, object]) -> list[Span]:
+    """When a bay is out of service, by its attribute `out_of_service`.
+
+    Raises:
+        pydantic.ValidationError: the attribute is no list of times.
+    """
+    found = _OUT_OF_SERVICE.validate_python(attributes.get("out_of_service") or ())
+    return joined(Span(one.start.astimezone(UTC), (one.end or _LATEST).astimezone(UTC)) for one in found)
 
 
 def signs_of(attributes: Mapping[str, object], default: Sequence[SignSettings], zone: ZoneInfo) -> list[Sign]:

@@ -168,6 +168,21 @@ def test_signs_of_a_bay_go_before_those_of_all(street):
     assert street.evaluate(rule(), 60).findings == ()
 
 
+def test_a_bay_out_of_service_is_not_judged_and_unreadable_signs_cost_only_their_bay(street):
+    closed = [{"from": "2026-11-24T00:00:00+01:00", "to": "2026-11-25T00:00:00+01:00", "reason": "Baustelle"}]
+    odd = [{"regime": "SOMETHING"}]
+    cars = [
+        street.bay("LS03-1", station="LS03", evses=["E1"], out_of_service=closed),
+        street.bay("LS04-1", station="LS04", evses=["E2"], signs=odd),
+        street.bay("LS05-1", station="LS05", evses=["E3"]),
+    ]
+    for device, evse in zip(cars, ("E1", "E2", "E3"), strict=True):
+        street.point(evse, -120, EvseState.IDLE)
+        street.sees(device, 0, True)
+    street.linked(-120, 120)
+    assert [one.subject for one in street.evaluate(rule(), 30).findings] == ["LS05-1"]
+
+
 def test_replaying_a_time_gives_what_the_engine_found(street, bays):
     street.sees(bays[0], 0, True)
     street.sees(bays[0], 30, False)
