@@ -117,8 +117,11 @@ def stands(bay: Timeline, at: datetime) -> bool:
     """Whether a car may stand there: debounced arrivals and departures count up to their debounce."""
     later = at + TIMERS.occupied_stable
     said = [one for one in bay.sightings if one.at <= later and one.occupied is not None]
+    before = [one for one in said if one.at <= at]
     recent = [one for one in said if one.at > at - TIMERS.merge]
-    return any(one.occupied for one in recent) or bool(said and max(said, key=by_time).occupied)
+    return any(one.occupied for one in recent) or any(
+        max(heard, key=by_time).occupied for heard in (said, before) if heard
+    )
 
 
 def seen(bay: Timeline, at: datetime) -> bool | None:
