@@ -15,6 +15,9 @@ from tests.support.portal import PASSWORD
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 LOOKS = {"desktop": DESKTOP, "phone": PHONE}
+CUT_OFF = """[...document.querySelectorAll('.button, .badge, .chip')]
+    .filter(one => one.offsetParent && one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
+"""Buttons whose words do not fit."""
 HARMLESS = re.compile(r"ERR_INTERNET_DISCONNECTED|status of 409|status of 422")
 """What a browser logs of a lost connection or of a refusal that the page explains itself."""
 
@@ -37,6 +40,7 @@ class Person:
         """Check what is to be seen, and keep a picture of it."""
         assert await violations(self.page) == []
         assert not await is_too_wide(self.page)
+        assert await self.page.evaluate(CUT_OFF) == []
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.look}.png")
 
