@@ -21,7 +21,6 @@ from alerts.changes import Step
 from alerts.charging.exchange import ErrorKind
 from alerts.charging.metrics import ChargingMetrics
 from alerts.metrics import EngineMetrics
-from alerts.outbox_metrics import OutboxMetrics
 from config.schema import SettingRow, settings_rows
 from config.settings import Settings
 from decoders.uplink import Uplink
