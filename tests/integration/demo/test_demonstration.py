@@ -132,7 +132,7 @@ def test_within_minutes_there_are_live_cases_a_past_and_pages_to_look_at(tmp_pat
         assert "streife (officer)" in running.log.read_text()
         await_(lambda: len(open_codes(running)) >= 4)
         assert set(open_codes(running)) >= {"V1_NO_CHARGE", "V2_AFTER_CHARGE"}
-        assert running.rows("SELECT FROM stadtfunk.alert WHERE closed_at IS NOT NULL AND NOT backfilled")
+        await_(lambda: running.rows("SELECT FROM stadtfunk.alert WHERE closed_at IS NOT NULL AND NOT backfilled"))
         officers = running.rows("SELECT DISTINCT assignee FROM stadtfunk.alert WHERE assignee <> ''")
         assert all(name.startswith("demo-") for (name,) in officers)
         await_(lambda: running.rows("SELECT FROM stadtfunk.charging_link WHERE state ? 'last_poll'"))
