@@ -5,7 +5,7 @@ costs nothing but its own field. Warnings name paths, never values.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,12 +16,11 @@ from decoders.quantities import Quantity
 from decoders.reader import ByteReader
 from decoders.readings import BayEvent, ParkingBay, QualityFlag, Reading, quantities
 from decoders.units import Scale, conversion
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, Uplink
 
 MAX_ELEMENTS = 65
 """Elements of a list that are looked at: one more than the readings that an uplink may have."""
 
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=10)
 _CLOCK_LIMIT = timedelta(days=1)
 _MAX_CHANNEL = 32_767
@@ -203,7 +202,7 @@ def _credible(value: object, uplink: Uplink) -> datetime | None:
         at = instant(value)
     except WrongType:
         return None
-    return at if _EARLIEST <= at <= uplink.observed_at + _CLOCK_LIMIT else None
+    return at if EARLIEST <= at <= uplink.observed_at + _CLOCK_LIMIT else None
 
 
 def _subject(value: object) -> str | None:

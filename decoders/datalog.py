@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from decoders.reader import ByteReader
 from decoders.readings import QualityFlag, Reading
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, Uplink
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """How far a device's clock may be from the uplink's time before its times are doubted."""
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _CLOCK_LIMIT = timedelta(days=1)
 
 
@@ -29,7 +28,7 @@ def logged_at(uplink: Uplink, data: ByteReader, unix_time: int) -> Logged | None
     """
     at = datetime.fromtimestamp(unix_time, UTC)
     ahead = at - uplink.observed_at
-    if at < _EARLIEST or ahead > _CLOCK_LIMIT:
+    if at < EARLIEST or ahead > _CLOCK_LIMIT:
         data.warn("datalog entry without a credible time")
         return None
     return Logged(at, QualityFlag.HISTORY | QualityFlag.CLOCK if ahead > CLOCK_TOLERANCE else QualityFlag.HISTORY)

@@ -7,7 +7,7 @@ finds it by walking `decoders/devices/`.
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -16,12 +16,11 @@ from decoders.javascript import CodecResult
 from decoders.keys import KeyRing
 from decoders.reader import ByteReader
 from decoders.readings import Reading
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, LATEST, Uplink
 from decoders.vendor_codec import VendorCodec
 
 _log = logging.getLogger(__name__)
 
-_EARLIEST, _LATEST = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Outside of this no uplink lies: a reading there would open a partition of its own for a broken clock."""
 
 MAX_READINGS = 64
@@ -197,7 +196,7 @@ class Decoder:
                 raise DecodeError(
                     RejectReason.DECODER_ERROR, f"{self.name}: {type(reading).__name__}, which it does not declare"
                 )
-            if not _EARLIEST <= reading.observed_at < _LATEST:
+            if not EARLIEST <= reading.observed_at < LATEST:
                 raise DecodeError(RejectReason.DECODER_ERROR, f"{self.name}: a time before 2015 or after 2099")
         return tuple(result)
 

@@ -18,9 +18,8 @@ from decoders.mbus.records import Record
 from decoders.mbus.vif import Measure
 from decoders.reader import ByteReader
 from decoders.readings import HeatMeter, QualityFlag
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, Uplink
 
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 """A meter's clock may be local time, and wrong by some hours."""
 

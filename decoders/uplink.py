@@ -6,9 +6,12 @@ Frozen data without behaviour beyond derived values. Times are aware UTC datetim
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntFlag, StrEnum
 from typing import NamedTuple
+
+EARLIEST, LATEST = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""No uplink is older, as LoRaWAN 1.0 is of January 2015; a clock that tells a time outside of them was never set."""
 
 
 class Reception(NamedTuple):

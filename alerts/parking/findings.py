@@ -1,7 +1,5 @@
 """From stories to findings: one case for an occupancy, or for a group of bays, in the words of the alert engine."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -228,8 +226,3 @@ def _ticket(bay: Bay, ticket: Ticket) -> Finding:
         facts={"bay": bay.key, "station": bay.station},
         ended=ended,
     )
-
-
-def parameters_digest(parameters: Mapping[str, Json]) -> str:
-    """A short digest of settings, to say by which rules a case was judged."""
-    return hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode()).hexdigest()[:12]

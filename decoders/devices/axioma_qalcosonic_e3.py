@@ -32,7 +32,7 @@ from decoders.decoder import Decoder
 from decoders.errors import DecodeError, RejectReason
 from decoders.reader import ByteReader
 from decoders.readings import HeatMeter, QualityFlag, Reading
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, Uplink
 
 _DATA, _ALARM = 100, 103
 _EXTENDED_PADDING = b"\x2f\x2f\x2f"
@@ -41,7 +41,6 @@ _FAULTS = 0x18
 _NOT_AVAILABLE = 0xFFFFFFFF
 _HOUR = timedelta(hours=1)
 _LONGEST_PERIOD = 24 * 31
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _CLOCK_LIMIT = timedelta(days=1)
 
 _ENERGY = ("energy", 1)
@@ -124,7 +123,7 @@ class _Telegram:
     def _time(self) -> datetime:
         """A time of the meter; the uplink's, with CLOCK, where it is not credible."""
         at = datetime.fromtimestamp(self._data.u32_le(), UTC)
-        if at < _EARLIEST or at - self._uplink.observed_at > _CLOCK_LIMIT:
+        if at < EARLIEST or at - self._uplink.observed_at > _CLOCK_LIMIT:
             self._flags |= QualityFlag.CLOCK
             return self._uplink.observed_at
         return at

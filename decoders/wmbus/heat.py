@@ -1,6 +1,6 @@
 """From a wireless M-Bus telegram to one `HeatMeter` reading, whoever brought the telegram."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from decoders.errors import DecodeError, RejectReason
 from decoders.heat import HeatTelegram
@@ -9,7 +9,7 @@ from decoders.mbus.records import Record
 from decoders.mbus.vif import Measure
 from decoders.reader import ByteReader
 from decoders.readings import HeatMeter, QualityFlag
-from decoders.uplink import Uplink
+from decoders.uplink import EARLIEST, Uplink
 from decoders.wmbus.address import COOLING_MEDIA, HEAT_MEDIA, Address, Medium
 from decoders.wmbus.manufacturers import standard_records
 from decoders.wmbus.telegram import RECORDS, Telegram
@@ -19,7 +19,6 @@ KAMSTRUP_INFO = (b"\x22", b"\x21")
 """Kamstrup's own records of info bits, of newer and older meters."""
 
 _PERMANENT_ERROR, _TEMPORARY_ERROR = 0x08, 0x10
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _CLOCK_AHEAD = timedelta(minutes=10)
 
 

@@ -6,9 +6,8 @@ from gateways and GPS receivers that may believe it is 1980; it is kept, and fla
 
 from datetime import UTC, datetime, timedelta
 
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-"""LoRaWAN 1.0 is of January 2015: no uplink is older."""
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+from decoders.uplink import EARLIEST, LATEST
+
 TOLERANCE = timedelta(minutes=10)
 
 

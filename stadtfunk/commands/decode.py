@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stadtfunk.commands.installation import FolderOption, installation, named
-from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, payload_bytes
+from stadtfunk.commands.options import ConfigOption, JsonOption, console, examples, iso_time, payload_bytes
 from stadtfunk.commands.outcome import reported, say
 from stadtfunk.commands.rejected import printable
 from stadtfunk.exit_codes import ExitCode
@@ -224,16 +224,8 @@ def _uplinks(payloads: "Sequence[bytes]", ports: "Sequence[int]", at: str | None
     if len(ports) not in (1, len(payloads)):
         raise typer.BadParameter(text("one port for all payloads, or one for each"), param_hint="--port")
     each = ports if len(ports) > 1 else [*ports] * len(payloads)
-    moment = datetime.now(UTC) if at is None else _moment(at)
+    moment = datetime.now(UTC) if at is None else iso_time(at, "--at")
     return [
         Uplink("", NOBODY, f_cnt, port, payload, ns_time=moment + timedelta(microseconds=f_cnt), received_at=moment)
         for f_cnt, (port, payload) in enumerate(zip(each, payloads, strict=True))
     ]
-
-
-def _moment(at: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise typer.BadParameter(text("{time} is no ISO 8601 time", time=repr(at)), param_hint="--at") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -3,12 +3,12 @@
 import re
 from datetime import datetime
 
-from decoders.uplink import Reception, Uplink, UplinkFlag
+from decoders.uplink import EARLIEST, LATEST, Reception, Uplink, UplinkFlag
 from ingest.delivery import Delivery
 from ingest.formats.chirpstack.encoding import MessageType
 from ingest.formats.chirpstack.model import Modulation, UplinkEvent, UplinkRxInfo
 from ingest.formats.chirpstack.protobuf import uplink_event
-from ingest.formats.clocks import EARLIEST, LATEST, anchor, event_clock, utc
+from ingest.formats.clocks import anchor, event_clock, utc
 from ingest.formats.draft import new_uplink
 from ingest.formats.fields import (
     FLAGS,
