@@ -1,0 +1,178 @@
+"""A dashboard as Grafana's file: places in the grid, ids, links, annotations, through the foundation SDK's models."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as sdk
+
+from dashboards import looks
+from dashboards.panels import Dashboard, Panel, Row
+from dashboards.queries import POSTGRES_TYPE, POSTGRES_UID, PROMETHEUS_TYPE, PROMETHEUS_UID, SqlQuery
+from storage.buckets import ZONE
+
+_COLUMNS: Final = 24
+_TAG: Final = "stadtfunk"
+
+
+def text(dashboard: Dashboard, titles: Mapping[str, str]) -> str:
+    """The file's text; `titles` are those of all dashboards by uid."""
+    document = json.loads(json.dumps(model(dashboard, titles), cls=JSONEncoder))
+    _add_alerts(document, dashboard)
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def model(dashboard: Dashboard, titles: Mapping[str, str]) -> sdk.Dashboard:
+    """The dashboard in the SDK's models."""
+    return sdk.Dashboard(
+        uid=dashboard.uid,
+        title=dashboard.title,
+        description=dashboard.description,
+        tags=list(dashboard.tags),
+        timezone=ZONE,
+        editable=False,
+        graph_tooltip=sdk.DashboardCursorSync.CROSSHAIR,
+        time=sdk.DashboardDashboardTime(from_val=dashboard.since, to="now"),
+        week_start="monday",
+        refresh=dashboard.refresh,
+        panels=list(_placed(dashboard.rows)),
+        templating=sdk.DashboardDashboardTemplating(list_val=[v.model() for v in dashboard.variables]),
+        annotations=sdk.AnnotationContainer(list_val=[_alerts()]),
+        links=list(_links(dashboard.links, titles)),
+    )
+
+
+def _placed(rows: Iterable[Row]) -> Iterator[sdk.Panel | sdk.RowPanel]:
+    top, next_id = 0, 1
+    for row in rows:
+        heading = sdk.RowPanel(
+            id_val=next_id, title=row.title, collapsed=row.collapsed, grid_pos=sdk.GridPos(h=1, w=_COLUMNS, x=0, y=top)
+        )
+        panels, top = _flow(row.panels, top + 1, next_id + 1)
+        next_id += 1 + len(panels)
+        yield heading
+        if row.collapsed:
+            heading.panels = panels
+        else:
+            yield from panels
+
+
+def _flow(panels: Sequence[Panel], top: int, first_id: int) -> tuple[list[sdk.Panel], int]:
+    """The panels of one row side by side, wrapped; and where the next row begins."""
+    placed = []
+    left = line = 0
+    for number, panel in enumerate(panels):
+        if left + panel.width > _COLUMNS:
+            top, left, line = top + line, 0, 0
+        placed.append(_panel(panel, first_id + number, sdk.GridPos(h=panel.height, w=panel.width, x=left, y=top)))
+        left, line = left + panel.width, max(line, panel.height)
+    return placed, top + line
+
+
+def _panel(panel: Panel, number: int, place: sdk.GridPos) -> sdk.Panel:
+    of_database = isinstance(panel.queries[0], SqlQuery)
+    return sdk.Panel(
+        type_val=panel.view.value,
+        id_val=number,
+        title=panel.title,
+        description=panel.description,
+        grid_pos=place,
+        datasource=sdk.DataSourceRef(
+            type_val=POSTGRES_TYPE if of_database else PROMETHEUS_TYPE,
+            uid=POSTGRES_UID if of_database else PROMETHEUS_UID,
+        ),
+        targets=[query.target(chr(ord("A") + index)) for index, query in enumerate(panel.queries)],
+        options=looks.options(panel.view, panel.look),
+        field_config=sdk.FieldConfigSource(defaults=_defaults(panel), overrides=list(_overrides(panel))),
+    )
+
+
+def _defaults(panel: Panel) -> sdk.FieldConfig:
+    look = panel.look
+    by_value = bool(look.thresholds) and panel.view is not looks.View.TIMESERIES
+    colour = sdk.FieldColorModeId.THRESHOLDS if by_value else sdk.FieldColorModeId.PALETTE_CLASSIC
+    return sdk.FieldConfig(
+        unit=panel.unit,
+        decimals=look.decimals,
+        min_val=look.low,
+        max_val=look.high,
+        no_value=panel.empty,
+        mappings=list(looks.mappings(look)),
+        thresholds=sdk.ThresholdsConfig(mode=sdk.ThresholdsMode.ABSOLUTE, steps=looks.thresholds(look)),
+        color=sdk.FieldColor(mode=colour),
+        custom=looks.custom_fields(panel.view, look),
+    )
+
+
+def _overrides(panel: Panel) -> Iterator[sdk.DashboardFieldConfigSourceOverrides]:
+    """What single columns have for themselves."""
+    look = panel.look
+    names = [*look.column_titles, *look.column_units, *look.column_links, *look.hidden]
+    for name in dict.fromkeys(names):
+        properties = []
+        if name in look.column_titles:
+            properties.append(sdk.DynamicConfigValue(id_val="displayName", value=look.column_titles[name]))
+        if name in look.column_units:
+            properties.append(sdk.DynamicConfigValue(id_val="unit", value=look.column_units[name]))
+        if name in look.column_links:
+            title, address = look.column_links[name]
+            properties.append(sdk.DynamicConfigValue(id_val="links", value=[{"title": title, "url": address}]))
+        if name in look.hidden:
+            properties.append(sdk.DynamicConfigValue(id_val="custom.hidden", value=True))
+        matcher = sdk.MatcherConfig(id_val="byName", options=name)
+        yield sdk.DashboardFieldConfigSourceOverrides(matcher=matcher, properties=properties)
+
+
+def _links(uids: Iterable[str], titles: Mapping[str, str]) -> Iterator[sdk.DashboardLink]:
+    for uid in uids:
+        yield sdk.DashboardLink(
+            type_val=sdk.DashboardLinkType.LINK,
+            title=titles[uid],
+            icon="dashboard",
+            url=f"/d/{uid}",
+            keep_time=True,
+            include_vars=False,
+        )
+    yield sdk.DashboardLink(
+        type_val=sdk.DashboardLinkType.DASHBOARDS,
+        title="Alle Dashboards",
+        icon="external link",
+        tags=[_TAG],
+        as_dropdown=True,
+        keep_time=True,
+    )
+
+
+def _alerts() -> sdk.AnnotationQuery:
+    return sdk.AnnotationQuery(
+        name="Meldungen",
+        datasource=sdk.DataSourceRef(type_val=POSTGRES_TYPE, uid=POSTGRES_UID),
+        enable=True,
+        icon_color=looks.RED,
+        target=sdk.AnnotationTarget(limit=100),
+    )
+
+
+def _add_alerts(document: dict[str, object], dashboard: Dashboard) -> None:
+    """Put the alerts' query into its annotation: the SDK's models know the target of a built-in annotation only."""
+    annotations = document["annotations"]
+    assert isinstance(annotations, dict)
+    for annotation in annotations["list"]:
+        annotation["target"] |= {
+            "editorMode": "code",
+            "format": "table",
+            "rawQuery": True,
+            "rawSql": alerts_query(dashboard.alert_rules),
+            "refId": "Anno",
+        }
+
+
+def alerts_query(rules: Sequence[str]) -> str:
+    """The newest alerts of the range whose rule begins with one of `rules`, as Grafana reads annotations."""
+    wanted = " OR ".join(f"starts_with(rule, '{prefix}')" for prefix in rules) or "true"
+    return (
+        "SELECT time, timeend, text, tags FROM stadtfunk.v_alert_annotation\n"
+        f"WHERE time <= $__timeTo() AND timeend >= $__timeFrom() AND ({wanted})\n"
+        "ORDER BY time DESC LIMIT 500"
+    )

@@ -1,0 +1,110 @@
+"""What panels ask: SQL over the database's views, PromQL over the metrics, and how a query follows range and choice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import prometheus
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+POSTGRES_TYPE: Final = "grafana-postgresql-datasource"
+PROMETHEUS_TYPE: Final = "prometheus"
+POSTGRES_UID: Final = "stadtfunk-db"
+PROMETHEUS_UID: Final = "stadtfunk-prometheus"
+
+DAY: Final = 86_400
+RAW_UNTIL: Final = 2 * DAY
+"""Up to this range (seconds) panels read the readings themselves."""
+HOURLY_UNTIL: Final = 62 * DAY
+"""Up to this range panels read hourly rollups, beyond it daily ones."""
+
+
+class ColumnType(StrEnum):
+    """What a panel expects of a column of its query's result."""
+
+    TIME = "time"
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQuery:
+    """A query of the database, as role stadtfunk_grafana.
+
+    Attributes:
+        text: SQL with Grafana's macros and variables.
+        columns: what comes back, in this order.
+        series: Grafana shall make series of it: `time` first, ascending, then maybe `metric`, then numbers.
+        empty_is_normal: no rows are good news here (open alerts, faults); the harness does not ask for rows.
+    """
+
+    text: str
+    columns: Mapping[str, ColumnType] = field(hash=False)
+    series: bool = False
+    empty_is_normal: bool = False
+
+    def target(self, ref_id: str) -> Dataquery:
+        """The query as Grafana stores it in a panel."""
+        return UnknownDataquery(
+            {
+                "datasource": {"type": POSTGRES_TYPE, "uid": POSTGRES_UID},
+                "editorMode": "code",
+                "format": "time_series" if self.series else "table",
+                "rawQuery": True,
+                "rawSql": self.text,
+                "refId": ref_id,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PromQuery:
+    """A query of the metrics; `legend` names the series, `{{label}}` stands for a label's value."""
+
+    expression: str
+    legend: str
+    instant: bool = False
+
+    def target(self, ref_id: str) -> Dataquery:
+        """The query as Grafana stores it in a panel."""
+        return prometheus.Dataquery(
+            expr=self.expression,
+            legend_format=self.legend,
+            instant=self.instant,
+            range_val=not self.instant,
+            editor_mode=prometheus.QueryEditorMode.CODE,
+            ref_id=ref_id,
+            datasource=DataSourceRef(type_val=PROMETHEUS_TYPE, uid=PROMETHEUS_UID),
+        )
+
+
+Query = SqlQuery | PromQuery
+
+
+def ranged(*, raw: str | None = None, hourly: str, daily: str | None = None, order: str = "time") -> str:
+    """One query of the three that fit short, middle and long ranges; all give the same columns.
+
+    The conditions are arithmetic of whole numbers, which the planner does itself: what does not fit is never planned.
+    Without `raw` short ranges read `hourly`; without `daily` long ones do.
+    """
+    span = "$__unixEpochTo() - $__unixEpochFrom()"
+    arms: list[tuple[str, list[str]]] = []
+    if raw is not None:
+        arms.append((raw, [f"{span} <= {RAW_UNTIL}"]))
+    middle = [f"{span} > {RAW_UNTIL}"] if raw is not None else []
+    middle += [f"{span} <= {HOURLY_UNTIL}"] if daily is not None else []
+    arms.append((hourly, middle))
+    if daily is not None:
+        arms.append((daily, [f"{span} > {HOURLY_UNTIL}"]))
+    parts = [f"SELECT * FROM (\n{text}\n) AS q WHERE {' AND '.join(when) or 'true'}" for text, when in arms]
+    return "\nUNION ALL\n".join(parts) + f"\nORDER BY {order}"
+
+
+def chosen(variable: str, column: str) -> str:
+    """The condition that `column` is among what the viewer chose in `variable`; "Alle" costs nothing."""
+    values = f"${{{variable}:sqlstring}}"
+    return f"('*' IN ({values}) OR {column} IN ({values}))"
