@@ -74,6 +74,7 @@ class Engine:
         self._policy = settings.policy()
         self._connect = connect
         self._metrics = metrics
+        self._metrics.configured(len(settings.rules))
         self._recheck = recheck
         self._clock = clock or SteadyClock()
         self._turns: list[Turn] = []
@@ -86,6 +87,7 @@ class Engine:
     def use(self, settings: AlertSettings) -> None:
         """Take other rules, channels and hours over, between two turns."""
         self._settings, self._policy = settings, settings.policy()
+        self._metrics.configured(len(settings.rules))
         self._turns = []
         self._kept_at = None
         self._wake.set()
@@ -169,6 +171,7 @@ class Engine:
             for turn in due(self._turns, self._clock()):
                 await self._take(connection, turn)
             await self._keep_house(connection)
+            self._metrics.round_done(self._clock())
             await self._rest()
 
     async def _rest(self) -> None:

@@ -1,6 +1,7 @@
 """Metrics of the alert engine. Labels are the names of configured rules; never a device."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,6 +18,12 @@ class EngineMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._active = Gauge("stadtfunk_alert_engine_active", "1 while this engine evaluates rules; 0: stands by.",
                              registry=registry)  # fmt: skip
+        self._rules = Gauge("stadtfunk_alert_rules", "Rules that are configured.", registry=registry)
+        self._round = Gauge(
+            "stadtfunk_alert_engine_last_round_timestamp_seconds",
+            "Unix time at which this engine last had all due rules behind it; 0 before the first time.",
+            registry=registry,
+        )
         self._open = Gauge("stadtfunk_alerts_open", "Open alerts.", ["rule", "severity"], registry=registry)
         self._steps = Counter(
             "stadtfunk_alert_steps", "What reconciliation did with alerts.", ["rule", "step"], registry=registry
@@ -42,6 +49,14 @@ class EngineMetrics:
     def active(self, active: bool) -> None:
         """The engine got the lock, or lost it."""
         self._active.set(active)
+
+    def configured(self, rules: int) -> None:
+        """So many rules are to be evaluated."""
+        self._rules.set(rules)
+
+    def round_done(self, at: datetime) -> None:
+        """Every rule that was due had its turn."""
+        self._round.set(at.timestamp())
 
     def rule_done(self, rule: str, seconds: float, steps: Mapping[Step, int], messages: int) -> None:
         """A rule was evaluated and committed."""

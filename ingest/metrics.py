@@ -5,13 +5,11 @@ others keep (links, spool, pipeline) are read at scrape time. Labels are bounded
 never a device.
 """
 
-import asyncio
-import platform
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from decoders.errors import RejectReason
 from decoders.readings import KINDS
@@ -24,8 +22,6 @@ _DECODE_BUCKETS = (5e-6, 1e-5, 2e-5, 4e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1
 _SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
 _LAG_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0)
-_LOOP_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-_LOOP_PERIOD_SECONDS = 1.0
 _LAGS_PER_BATCH = 200
 
 
@@ -34,10 +30,9 @@ class Metrics:
 
     Args:
         registry: where they are registered; one `Metrics` per registry.
-        version: the program's version, shown in `stadtfunk_build_info`.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, version: str = "") -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._received = self._counter(
             "received_messages", "Messages taken from sources, redeliveries included.", "source"
@@ -87,13 +82,11 @@ class Metrics:
         self.commit_lag_seconds = self._histogram(
             "commit_lag_seconds", "Network server's time of a live uplink to its commit.", _LAG_BUCKETS
         )
-        self.event_loop_lag_seconds = self._histogram(
-            "event_loop_lag_seconds", "Delay of a timer that is due every second.", _LOOP_BUCKETS
-        )
 
         self._database_up = self._gauge("database_up", "1 while the database takes batches.")
         self._spool_messages = self._gauge("spool_messages", "Messages in the spool.")
         self._spool_bytes = self._gauge("spool_bytes", "Size of the messages in the spool.")
+        self._spool_limit = self._gauge("spool_limit_bytes", "Size of the spool at which reading stops.")
         self._spool_oldest = self._gauge(
             "spool_oldest_seconds", "Age of the oldest message in the spool; 0 when empty."
         )
@@ -110,10 +103,6 @@ class Metrics:
             ["codec"],
             registry=registry,
         )
-        build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
-        build.labels(version, platform.python_version()).set(1)
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
         for outcome in ("ok", "failed"):
             self._reloads.labels(outcome)
         for kind in KINDS:
@@ -143,9 +132,15 @@ class Metrics:
             self._rejected.labels(source, reason.value)
 
     def watch_spool(
-        self, *, messages: Callable[[], int], size: Callable[[], int], oldest: Callable[[], datetime | None]
+        self,
+        *,
+        messages: Callable[[], int],
+        size: Callable[[], int],
+        oldest: Callable[[], datetime | None],
+        limit: int = 0,
     ) -> None:
-        """Read the spool's level at scrape time; the functions must be cheap."""
+        """Read the spool's level at scrape time; the functions must be cheap. `limit` is its largest size."""
+        self._spool_limit.set(limit)
         self._spool_messages.set_function(messages)
         self._spool_bytes.set_function(size)
         self._spool_oldest.set_function(lambda: _age(oldest()))
@@ -258,14 +253,6 @@ class Metrics:
     def decoder_files_broken(self, files: int) -> None:
         """So many files or packages of outsiders are broken."""
         self._files_broken.set(files)
-
-    async def watch_event_loop(self) -> None:
-        """Measure the event loop's lag until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            due = clock() + _LOOP_PERIOD_SECONDS
-            await asyncio.sleep(_LOOP_PERIOD_SECONDS)
-            self.event_loop_lag_seconds.observe(max(0.0, clock() - due))
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"stadtfunk_{name}", documentation, labels, registry=self.registry)

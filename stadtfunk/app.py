@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -35,6 +36,7 @@ from ingest.shadow import Shadow
 from portal.app import create_app
 from portal.health import Unavailable
 from portal.server import bind, serve
+from stadtfunk.certificates import certificate_files
 from stadtfunk.database import running
 from stadtfunk.decoding import log_left_out, registry
 from stadtfunk.engine_part import EnginePart
@@ -44,8 +46,10 @@ from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
 from stadtfunk.part import Part
 from stadtfunk.part_service import PartService
 from stadtfunk.portal_part import PortalPart
+from stadtfunk.process_metrics import ProcessMetrics
 from stadtfunk.readiness import Readiness
 from stadtfunk.upkeep import Upkeep
+from stadtfunk.upkeep_metrics import UpkeepMetrics
 from stadtfunk.watching import Renewal
 from storage.batch import WriteResult
 from storage.database import Connection, Role, connect
@@ -189,7 +193,7 @@ class Service:
     ) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
-        self._metrics = Metrics(CollectorRegistry(), version=version("stadtfunk"))
+        self._metrics = Metrics(CollectorRegistry())
         self._writer = Writer(self._connector(Role.INGEST), deadline=settings.database.timeouts.outer)
         self._outage = Outage(spool)
         self._renewal = Renewal(settings, self._metrics, use=self._renew, reread=reread)
@@ -206,12 +210,19 @@ class Service:
             [f"source {source.client_id} at {source.host}:{source.port}" for source in settings.sources],
             self._connector(Role.INGEST),
         )
-        self._upkeep = Upkeep(settings, self._connector(Role.MAINTENANCE))
+        self._upkeep = Upkeep(settings, self._connector(Role.MAINTENANCE), UpkeepMetrics(self._metrics.registry))
         canaries = {source.name: canary_topic(source) is not None for source in settings.sources}
         self._charging = ChargingMetrics(self._metrics.registry)
         self._engine = EnginePart(settings, self._metrics.registry, self._charging) if only is None else None
         parts = () if self._engine is None else (self._engine,)
         self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries, parts)
+        self._process = ProcessMetrics(
+            self._metrics.registry,
+            version=version("stadtfunk"),
+            health=self._readiness,
+            certificates=certificate_files(settings),
+            folders=folders(settings),
+        )
         self._watch(spool)
         self._app = create_app(
             self._readiness,
@@ -285,7 +296,7 @@ class Service:
             self._pipeline.drain(),
             self._pipeline.heal(),
             self._instance.watch(),
-            self._metrics.watch_event_loop(),
+            self._process.watch_event_loop(),
             serve(self._app, self._listener),
             beat(self._settings.heartbeat, self._readiness),
             self._upkeep.run(),
@@ -325,7 +336,12 @@ class Service:
         self._metrics.watch_links(lambda: {one.source: one.state for one in self.subscriptions})
         for name in self._settings.http.webhooks:
             self._metrics.add_source(name)
-        self._metrics.watch_spool(messages=lambda: spool.depth, size=lambda: spool.bytes, oldest=lambda: spool.oldest)
+        self._metrics.watch_spool(
+            messages=lambda: spool.depth,
+            size=lambda: spool.bytes,
+            oldest=lambda: spool.oldest,
+            limit=self._settings.spool.max_bytes,
+        )
         self._metrics.watch_unstored(lambda: min(_known(self._pipeline.oldest_unstored, spool.oldest), default=None))
 
     def _connector(self, role: Role) -> Callable[[], Coroutine[Any, Any, Connection]]:
@@ -348,6 +364,12 @@ class WebhookSink:
             await self._pipeline.submit([Delivery(source, topic, payload, received_at)], live=True)
         except SpoolUnavailable:
             raise Unavailable("spool") from None
+
+
+def folders(settings: Settings) -> dict[str, Path]:
+    """Folders of the ingest whose disk can become full, by name."""
+    found = {"spool": settings.spool.path.parent}
+    return found | ({"database": settings.database.data_dir} if settings.database.embedded else {})
 
 
 def _known(*times: datetime | None) -> list[datetime]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from importlib.metadata import version
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
@@ -15,9 +16,11 @@ from config.settings import Settings
 from portal.app import create_app
 from portal.health import Check, Unavailable
 from portal.server import bind, serve
+from stadtfunk.certificates import certificate_files
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
 from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
+from stadtfunk.process_metrics import ProcessMetrics
 from storage.database import Role, connect
 from storage.failures import Fatal
 
@@ -60,6 +63,9 @@ class PartService:
         self._stop = asyncio.Event()
         connector = partial(connect, settings.database, role=role, application_name=f"stadtfunk {role.name.lower()}")
         self._instance = Instance([], connector)
+        self._process = ProcessMetrics(
+            registry, version=version("stadtfunk"), health=self, certificates=certificate_files(settings)
+        )
         http = settings.http.model_copy(update={"webhooks": {}})
         self._app = create_app(self, registry, Nowhere(), http)
         self._listener = bind(http)
@@ -99,6 +105,7 @@ class PartService:
             running = [
                 tasks.create_task(self._part.run()),
                 tasks.create_task(self._instance.watch()),
+                tasks.create_task(self._process.watch_event_loop()),
                 tasks.create_task(serve(self._app, self._listener)),
                 tasks.create_task(beat(self._settings.heartbeat, self)),
             ]

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from time import perf_counter
 
 import psycopg
 
@@ -14,8 +15,10 @@ from alerts.retention import expire_cases
 from alerts.statistics.loading import Asking
 from config.settings import Settings
 from portal.retention import expire_portal
+from stadtfunk.upkeep_metrics import UpkeepMetrics
 from storage.database import Connection
 from storage.failures import Retryable
+from storage.freshness import rollups_fresh_at
 from storage.maintenance import run_maintenance
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,10 @@ class Upkeep:
         connect: opens a connection with the role `maintenance`.
     """
 
-    def __init__(self, settings: Settings, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(
+        self, settings: Settings, connect: Callable[[], Awaitable[Connection]], metrics: UpkeepMetrics
+    ) -> None:
+        self._metrics = metrics
         self._retention = settings.retention
         self._portal = settings.portal
         self._asking = Asking.of(settings.alerts)
@@ -43,11 +49,14 @@ class Upkeep:
             try:
                 self._connection = await self._connect()
                 async with self._connection:
-                    now = datetime.now(UTC)
+                    now, began = datetime.now(UTC), perf_counter()
                     await expire_cases(self._connection, self._retention, now=now, asking=self._asking)
                     await expire_portal(self._connection, self._portal, now=now)
                     await run_maintenance(self._connection, self._retention, now=now)
+                    fresh_at = await rollups_fresh_at(self._connection)
+                    self._metrics.done(now, perf_counter() - began, fresh_at)
             except (psycopg.Error, OSError, Retryable) as error:
+                self._metrics.failed()
                 log.warning("maintenance_failed error=%s", type(error).__name__)
             await asyncio.sleep(PERIOD)
 

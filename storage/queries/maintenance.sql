@@ -56,3 +56,13 @@ INSERT INTO maintenance_task (name, ran_at) VALUES (%s, %s) ON CONFLICT (name) D
 
 -- name: record_retention
 INSERT INTO retention_run (table_name, cutoff, deleted, ran_at) VALUES (%s, %s, %s, %s)
+
+-- name: rollups_fresh_at
+SELECT min(refreshed_at) FROM rollup_watermark
+
+-- name: aggregates_fresh_at
+-- On TimescaleDB: the refresh that ended well longest ago. A job that never did counts from 1970; `-infinity` is no time.
+SELECT min(greatest(s.last_successful_finish, 'epoch'))
+FROM timescaledb_information.jobs AS j
+JOIN timescaledb_information.job_stats AS s USING (job_id)
+WHERE j.hypertable_schema = 'stadtfunk' AND j.proc_name = 'policy_refresh_continuous_aggregate'

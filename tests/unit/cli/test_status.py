@@ -31,7 +31,7 @@ def english(monkeypatch):
 
 @pytest.fixture
 def metrics():
-    found = Metrics(CollectorRegistry(), version="1")
+    found = Metrics(CollectorRegistry())
     links = {"city": LinkState(connected=True, subscribed=True), "ttn": LinkState(lossy=True, reconnects=3)}
     found.watch_links(lambda: links)
     found.watch_spool(messages=lambda: 5, size=lambda: 2_500_000, oldest=lambda: None)

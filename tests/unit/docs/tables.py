@@ -21,14 +21,18 @@ from alerts.changes import Step
 from alerts.charging.exchange import ErrorKind
 from alerts.charging.metrics import ChargingMetrics
 from alerts.metrics import EngineMetrics
+from alerts.outbox_metrics import OutboxMetrics, Result
 from config.schema import SettingRow, settings_rows
 from config.settings import Settings
 from decoders.uplink import Uplink
 from ingest.delivery import LinkState
 from ingest.metrics import Metrics
+from portal.health import Check
 from portal.metrics import LoginOutcome, PortalMetrics
 from stadtfunk.cli import app
 from stadtfunk.exit_codes import ExitCode
+from stadtfunk.process_metrics import ProcessMetrics
+from stadtfunk.upkeep_metrics import UpkeepMetrics
 from storage.batch import DecoderKey, Outcome, Record, WriteResult
 from tests.unit.docs.decoder_page import decoders, kinds
 
@@ -118,7 +122,7 @@ def _between(name: str) -> re.Pattern[str]:
 def _registry() -> CollectorRegistry:
     """A registry in which every metric has a sample, so that its labels show."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    found = Metrics(CollectorRegistry(), version="1")
+    found = Metrics(CollectorRegistry())
     _engine(EngineMetrics(found.registry))
     _charging(ChargingMetrics(found.registry), at)
     _portal(PortalMetrics(found.registry))
@@ -133,7 +137,25 @@ def _registry() -> CollectorRegistry:
     found.codec_quarantined("acme", quarantined=False)
     found.shadow_compared("acme", "other", "agree")
     found.shadow_fields("acme", "other", "tree_moisture", "soil_moisture", agrees=True, count=1)
+    outbox = OutboxMetrics(found.registry)
+    outbox.add_channel("mail")
+    outbox.attempted("mail", Result.SENT, 0.1)
+    UpkeepMetrics(found.registry)
+    _process(found.registry, at)
     return found.registry
+
+
+def _process(registry: CollectorRegistry, at: datetime) -> None:
+    class Known:
+        setting = "tls.cert_file"
+
+        def checks(self):
+            return [Check("database", ok=True)]
+
+        def expires_at(self):
+            return at
+
+    ProcessMetrics(registry, version="1", health=Known(), certificates=[Known()], folders={"spool": DOCS})
 
 
 def _portal(portal: PortalMetrics) -> None:
