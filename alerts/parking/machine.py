@@ -7,7 +7,7 @@ known at its time alone, never on `now`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerts.charging.status import EvseState
@@ -15,6 +15,7 @@ from alerts.parking.confidence import Judge, score
 from alerts.parking.inputs import Regime, Sign
 from alerts.parking.points import Piece
 from alerts.parking.settings import ParkingSettings
+from alerts.parking.stay import Stay, stay_at
 from alerts.parking.verdict import BayState, Code, EndReason, Raised, Transition, Verdict, latest_opening
 from alerts.spans import ZERO, Span, Spans, covering, edges
 
@@ -30,6 +31,7 @@ class Scene:
         out_of_service: when nothing is accused.
         others_free: when another charge point of the station was free.
         asked: when the operator was asked again, in order.
+        stays: how long it may stay in each span of the sign's hours, in order.
         end: up to when it is judged; `left` says whether the vehicle was gone then.
     """
 
@@ -44,7 +46,7 @@ class Scene:
     out_of_service: Spans
     others_free: Spans
     asked: Sequence[datetime]
-    legal_end: datetime | None
+    stays: Sequence[Stay]
     end: datetime
 
 
@@ -76,7 +78,7 @@ class Machine:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._timers = scene.settings.timers
-        self._verdict = Verdict(scene.judge.occupancy, scene.sign, BayState.ARRIVED, legal_end=scene.legal_end)
+        self._verdict = Verdict(scene.judge.occupancy, scene.sign, BayState.ARRIVED)
         self._idle = ZERO
         self._idle_outside = ZERO
         self._grace = self._timers.grace
@@ -96,6 +98,7 @@ class Machine:
             self._pass(moment)
         self._leave()
         self._look_ahead()
+        self._verdict.legal_end = self._counted_end()
         return self._verdict
 
     # ---- what holds when ----------------------------------------------------------------------------------
@@ -108,9 +111,9 @@ class Machine:
         for several in (*spans, scene.judge.occupancy.gaps, scene.others_free):
             times.update(edges(several))
         times.update(one.at for one in scene.judge.presence.sightings)
-        if scene.legal_end is not None:
-            times.add(scene.legal_end + self._timers.stay_tolerance)
-            times.add(scene.legal_end + scene.settings.overstay_alert)
+        for stay in scene.stays:
+            times.add(stay.legal_end + self._timers.stay_tolerance)
+            times.add(stay.legal_end + scene.settings.overstay_alert)
         for start, end in pairwise(sorted(time for time in times if since <= time <= scene.end)):
             yield self._moment(Span(start, end))
 
@@ -245,13 +248,31 @@ class Machine:
             self._fulfil(code, span.start + missing)
 
     def _overstay(self, moment: _Moment) -> None:
-        legal_end = self._scene.legal_end
-        if legal_end is None or not moment.limited or not moment.present:
+        if not moment.present:
             return
-        if moment.span.start >= legal_end + self._timers.stay_tolerance:
-            self._fulfil(Code.V3_MAX_STAY, moment.span.start)
-            if self._verdict.case.open:
-                self._verdict.case.notifiable |= self._told(Code.V3_MAX_STAY, moment)
+        overdue, stay = (
+            self._overdue(moment, self._timers.stay_tolerance),
+            stay_at(self._scene.stays, moment.span.start),
+        )
+        due_at = self._due.get(Code.V3_MAX_STAY)
+        if due_at is not None and (not overdue or stay is None or due_at < stay.window.start):
+            del self._due[Code.V3_MAX_STAY]  # its hours ended before the case opened, and the next ones begin anew
+        if not overdue:
+            return
+        self._fulfil(Code.V3_MAX_STAY, moment.span.start)
+        if self._verdict.case.open:
+            self._verdict.case.notifiable |= self._told(Code.V3_MAX_STAY, moment)
+
+    def _overdue(self, moment: _Moment, more: timedelta) -> bool:
+        """Whether the longest stay is exceeded by `more` within the hours that hold now."""
+        stay = stay_at(self._scene.stays, moment.span.start)
+        return stay is not None and moment.limited and moment.span.start >= stay.legal_end + more
+
+    def _counted_end(self) -> datetime | None:
+        """The end of the longest stay: the one that was exceeded, else that of the hours that hold or come next."""
+        raised = [one.due_at for one in self._verdict.case.raised if one.code is Code.V3_MAX_STAY]
+        stay = stay_at(self._scene.stays, raised[0] if raised else self._scene.end)
+        return None if stay is None else stay.legal_end
 
     # ---- cases --------------------------------------------------------------------------------------------
 
@@ -286,7 +307,7 @@ class Machine:
 
     def _still_true(self, code: Code, moment: _Moment) -> bool:
         if code is Code.V3_MAX_STAY:
-            return moment.limited and moment.present
+            return moment.present and self._overdue(moment, self._timers.stay_tolerance)
         if code is Code.V4_IDLE_PLUGGED:
             return moment.piece.state is EvseState.FULL
         return moment.reserved and moment.present and moment.piece.state.idle
@@ -307,10 +328,9 @@ class Machine:
         """Whether a code is told and not only counted."""
         if code is not Code.V3_MAX_STAY:
             return True
-        legal_end = self._scene.legal_end
-        assert legal_end is not None
-        overdue = moment.span.start >= legal_end + self._scene.settings.overstay_alert
-        return overdue or not covering(self._scene.others_free, moment.span.start)
+        return self._overdue(moment, self._scene.settings.overstay_alert) or not covering(
+            self._scene.others_free, moment.span.start
+        )
 
     def _stop(self, at: datetime, state: BayState, reason: EndReason) -> None:
         self._end_session(at)
@@ -353,9 +373,9 @@ class Machine:
         elif self._verdict.case.open:
             due_at = self._verdict.case.raised[-1].due_at
             self._verdict.proven_late_at = due_at if now <= self._ask_until(due_at) else None
-        if self._scene.legal_end is not None:
-            times.append(self._scene.legal_end + self._timers.stay_tolerance)
-            times.append(self._scene.legal_end + self._scene.settings.overstay_alert)
+        for stay in self._scene.stays:
+            times.append(stay.legal_end + self._timers.stay_tolerance)
+            times.append(stay.legal_end + self._scene.settings.overstay_alert)
         remaining = self._timers.after_charge - self._after if self._charged else self._grace - self._idle
         times += [now + remaining, *(span.end for span in self._scene.known), now + self._timers.session]
         if self._healthy_since is not None:

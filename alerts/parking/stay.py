@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from alerts.calendar import Calendar
 from alerts.parking.inputs import Regime, Sign
@@ -12,20 +13,36 @@ _HALF_HOUR = timedelta(minutes=30)
 _LOOK_AHEAD = timedelta(days=8)
 
 
-def legal_end(sign: Sign, arrival: datetime, calendar: Calendar) -> datetime | None:
-    """When the longest stay ends: the disc's time plus the longest stay; None without a parking disc.
+class Stay(NamedTuple):
+    """What one span of a sign's hours allows: `window` is the span, `legal_end` the end of the longest stay in it.
 
-    The disc is set to the next half-hour mark strictly after the arrival, in wall time; before the sign's hours it is
-    set to their start. The duration is absolute. An arrival outside all hours of the next week has no end.
+    An end at or after the window's own means that nothing is exceeded in it.
+    """
+
+    window: Span
+    legal_end: datetime
+
+
+def stays(sign: Sign, arrival: datetime, until: datetime, calendar: Calendar) -> list[Stay]:
+    """What the hours from an arrival up to `until` allow, and those that come next; empty without a parking disc.
+
+    The disc is set to the next half-hour mark strictly after the arrival, in wall time. Who stands there before the
+    hours begin has set it to their begin, whenever they came: outside of the hours no time runs, and every span of
+    hours (the next day, Monday, the day after a holiday) allows the longest stay anew. The duration is absolute.
     """
     if sign.max_stay is None:
-        return None
-    windows = calendar.spans(sign.stay_hours, Span(arrival, arrival + _LOOK_AHEAD))
-    if not windows:
-        return None
-    start = windows[0].start
-    disc = _next_half_hour(arrival, calendar) if start <= arrival else start
-    return disc + sign.max_stay
+        return []
+    within = Span(arrival, max(arrival, until) + _LOOK_AHEAD)
+    found = [
+        Stay(window, (_next_half_hour(arrival, calendar) if window.start <= arrival else window.start) + sign.max_stay)
+        for window in calendar.spans(sign.stay_hours, within)
+    ]
+    return [one for one in found if one.window.start <= until] + [one for one in found if one.window.start > until][:1]
+
+
+def stay_at(found: Sequence[Stay], at: datetime) -> Stay | None:
+    """The one whose hours hold at `at`, or the next; the last one after all of them."""
+    return next((one for one in found if at < one.window.end), found[-1] if found else None)
 
 
 def sign_at(signs: Sequence[Sign], at: datetime) -> Sign | None:

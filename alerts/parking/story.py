@@ -16,7 +16,7 @@ from alerts.parking.machine import Machine, Scene
 from alerts.parking.occupancy import Occupancy, Presence, presence
 from alerts.parking.points import Piece, Point, point
 from alerts.parking.settings import ParkingSettings
-from alerts.parking.stay import in_force, legal_end, sign_at
+from alerts.parking.stay import Stay, in_force, sign_at, stays
 from alerts.parking.verdict import BayState, Verdict
 from alerts.spans import Span, Spans, common, joined, without
 
@@ -201,7 +201,7 @@ class _Group:
             joined([*bay.out_of_service, *without([whole], [span for span, _ in signed])]),
             history.points_free,
             sorted(status.at for status in history.statuses if status.source == RECHECK and status.at <= self._now),
-            _stay_end(sign, one, calendar),
+            _stays(sign, whole, calendar),
             whole.end,
         )
         return Machine(scene).run()
@@ -223,10 +223,10 @@ class _Group:
                 yield Ticket(TicketKind.STUCK, one.since + self._timers.stuck, one.until)
 
 
-def _stay_end(sign: Sign | None, one: Occupancy, calendar: Calendar) -> datetime | None:
+def _stays(sign: Sign | None, whole: Span, calendar: Calendar) -> Sequence[Stay]:
     if sign is None or sign.regime is Regime.NONE:
-        return None
-    return legal_end(sign, one.since, calendar)
+        return ()
+    return stays(sign, whole.start, whole.end, calendar)
 
 
 def _until(contacts: Spans, now: datetime) -> list[Span]:

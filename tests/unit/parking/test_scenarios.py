@@ -8,7 +8,7 @@ from alerts.model import SubjectKind
 from alerts.parking.confidence import Doubt, score
 from alerts.parking.findings import cases, tickets
 from alerts.parking.inputs import Regime, Sign
-from alerts.parking.stay import legal_end
+from alerts.parking.stay import stays
 from alerts.parking.verdict import BayState, Code, EndReason, Raised
 
 from .timeline import EVSE, NOON, Timeline, free_before, group_stories
@@ -23,6 +23,11 @@ def arrived() -> Timeline:
 
 def raised(timeline: Timeline, code: Code, minute: float) -> Raised:
     return Raised(code, timeline.at(minute), timeline.at(minute + LATENESS))
+
+
+def legal_end(sign: Sign, arrival: datetime, calendar: Calendar) -> datetime:
+    """Of the first span of hours that an arrival meets."""
+    return stays(sign, arrival, arrival, calendar)[0].legal_end
 
 
 def test_01_a_combustion_car_for_45_minutes():
