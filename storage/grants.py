@@ -30,6 +30,8 @@ _ASSETS = ("asset", "asset_device")
 _REDECODE = ("redecode_run", "redecode_part")
 _REDECODE_ARCHIVE = ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected")
 _CHARGING = ("evse", "bay_evse", "evse_contact", "charging_link", "ocpi_location")
+_RADIO = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_device_daily", "radio_link_daily")
+_CITY_VIEWS = ("v_asset_state", "v_alert", "v_alert_annotation")
 _NETWORK_VIEWS = ("v_gateway", "v_gateway_stats", "v_network_hourly", "v_rejected")
 
 CORE: tuple[Grant, ...] = (
@@ -50,6 +52,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.ALERTS, "SELECT, INSERT", ("alert_event",)),  # append-only
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
     Grant(Role.ALERTS, "DELETE", ("rule_checkpoint", "device_interval")),
+    Grant(Role.ALERTS, "SELECT, DELETE", ("late_reading",)),
     Grant(Role.ALERTS, "SELECT, DELETE", ("push_subscription",)),  # a browser that has gone is forgotten
     Grant(Role.ALERTS, "SELECT (received_at, source, reason, decoder, last_seen_at)", ("rejected",)),  # no payload
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE", _CHARGING),
@@ -63,7 +66,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "UPDATE (resolved_at)", ("rejected",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", _REDECODE),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", _REDECODE_ARCHIVE),
-    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched", *_RADIO)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", ("binding_changed",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),
@@ -103,7 +106,7 @@ CORE: tuple[Grant, ...] = (
     # the heating utility: its customers' meters
     Grant(Role.UTILITY, "SELECT", (*_RECORDS, *_ASSETS, "device", "device_state")),
     # dashboards: views only, no single customer
-    Grant(Role.GRAFANA, "SELECT", _NETWORK_VIEWS),
+    Grant(Role.GRAFANA, "SELECT", (*_CITY_VIEWS, *_NETWORK_VIEWS)),
 )
 
 

@@ -24,6 +24,7 @@ from storage.rollup_parts import Parts, relation, stored_before
 from storage.rollup_steps import daily_steps, has_steps, hourly_steps, stored_steps
 from storage.statements import load
 
+HOUSEHOLD_DEVICES = "household_device"
 _TEMPLATES = load("rollups")
 _NAMES = sql.SQL(_TEMPLATES["names"])
 _NAMED = sql.SQL(_TEMPLATES["named"])
@@ -91,18 +92,32 @@ def district_view(kind: type[Reading]) -> sql.Composed:
     )
 
 
+def household_devices_view(households: Sequence[type[Reading]]) -> sql.Composed:
+    """`household_device`: devices that were ever bound to a meter or ever sent a household reading."""
+    conditions = [sql.SQL(_TEMPLATES["bound_to_meter"]), *_sent(households)]
+    return sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(
+        relation(HOUSEHOLD_DEVICES),
+        sql.SQL(_TEMPLATES["household_devices"]).format(condition=sql.SQL(" OR ").join(conditions)),
+    )
+
+
 def public_view(name: str, households: Sequence[type[Reading]]) -> sql.Composed:
     """`public_…`: the view `name` without devices that ever sent a household reading."""
-    sent = [
-        sql.SQL("EXISTS (SELECT FROM {} AS h WHERE h.device_id = d.id)").format(relation(kind.kind))
-        for kind in households
-    ]
+    sent = _sent(households)
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(name.replace("v_", "public_", 1)),
         sql.SQL(_TEMPLATES["public"]).format(
             view=relation(name), household=sql.SQL(" OR ").join(sent) if sent else sql.SQL("false")
         ),
     )
+
+
+def _sent(households: Sequence[type[Reading]]) -> list[sql.Composed]:
+    """That the device `d` ever sent a reading of one of these kinds, each a condition."""
+    return [
+        sql.SQL("EXISTS (SELECT FROM {} AS h WHERE h.device_id = d.id)").format(relation(kind.kind))
+        for kind in households
+    ]
 
 
 def _bound_parts(parts: Parts) -> sql.Composed:

@@ -1,7 +1,7 @@
 """Makes what the rollups of a kind consist of, on either database; views are made again when their text changed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
@@ -12,7 +12,15 @@ from storage.database import Connection
 from storage.rollup_columns import measured
 from storage.rollup_parts import Parts, live_parts_view, parts_query, relation
 from storage.rollup_steps import has_steps, steps_columns, steps_name, steps_table
-from storage.rollup_views import bound_rollup_view, district_view, public_view, readings_view, rollup_view
+from storage.rollup_views import (
+    HOUSEHOLD_DEVICES,
+    bound_rollup_view,
+    district_view,
+    household_devices_view,
+    public_view,
+    readings_view,
+    rollup_view,
+)
 from storage.statements import load
 
 _QUERIES = load("migrate")
@@ -43,6 +51,7 @@ async def ensure_rollups(connection: Connection, kinds: Sequence[type[Reading]],
                 await _ensure_steps(connection, kind, width)
         views = _rollup_views(kind, parts, timescale=timescale) | _people_views(kind, households)
         await _ensure_views(connection, kind, views)
+    await _ensure_household_devices(connection, households)
 
 
 async def exists(connection: Connection, name: str) -> bool:
@@ -105,11 +114,20 @@ def _people_views(kind: type[Reading], households: Sequence[type[Reading]]) -> d
     return views
 
 
+async def _ensure_household_devices(connection: Connection, households: Sequence[type[Reading]]) -> None:
+    """Others are built on this view, so it is replaced, not made again."""
+    query = household_devices_view(households)
+    checksum = _checksum(connection, [query])
+    if await _is_current(connection, HOUSEHOLD_DEVICES, checksum):
+        return
+    async with connection.transaction():
+        await connection.execute(query)
+        await connection.execute(_QUERIES["record_views"], (HOUSEHOLD_DEVICES, checksum))
+
+
 async def _ensure_views(connection: Connection, kind: type[Reading], views: dict[str, sql.Composed]) -> None:
-    text = "\n".join(query.as_string(connection) for query in views.values())
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    row = await (await connection.execute(_QUERIES["find_views"], (kind.kind,))).fetchone()
-    if row is not None and row[0] == checksum:
+    checksum = _checksum(connection, views.values())
+    if await _is_current(connection, kind.kind, checksum):
         return
     async with connection.transaction():
         for name in reversed(list(views)):
@@ -117,3 +135,13 @@ async def _ensure_views(connection: Connection, kind: type[Reading], views: dict
         for query in views.values():
             await connection.execute(query)
         await connection.execute(_QUERIES["record_views"], (kind.kind, checksum))
+
+
+def _checksum(connection: Connection, queries: Iterable[sql.Composed]) -> str:
+    text = "\n".join(query.as_string(connection) for query in queries)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def _is_current(connection: Connection, name: str, checksum: str) -> bool:
+    row = await (await connection.execute(_QUERIES["find_views"], (name,))).fetchone()
+    return row is not None and row[0] == checksum

@@ -182,6 +182,16 @@ SELECT v.* FROM {view} AS v
 WHERE v.dev_eui IN (SELECT d.dev_eui FROM stadtfunk.device AS d WHERE NOT ({household}))
     AND v.asset_kind IS DISTINCT FROM 'meter'
 
+-- name: household_devices
+SELECT d.id AS device_id FROM stadtfunk.device AS d WHERE {condition}
+
+-- name: bound_to_meter
+EXISTS (
+    SELECT FROM stadtfunk.asset_device AS b
+    JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+    WHERE b.device_id = d.id AND a.kind = 'meter'
+)
+
 -- name: district
 -- Household kinds for people who may not see single customers: means and sums of a district, of five or more meters.
 SELECT r.bucket, r.district, count(DISTINCT (r.dev_eui, r.subject)) AS meters, {columns}
