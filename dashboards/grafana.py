@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models import dashboard as sdk
 from dashboards import looks
 from dashboards.panels import Dashboard, Panel, Row
 from dashboards.queries import POSTGRES_TYPE, POSTGRES_UID, PROMETHEUS_TYPE, PROMETHEUS_UID, SqlQuery
+from dashboards.words import ALERT_CODES, said
 from storage.buckets import ZONE
 
 _COLUMNS: Final = 24
@@ -163,16 +164,17 @@ def _add_alerts(document: dict[str, object], dashboard: Dashboard) -> None:
             "editorMode": "code",
             "format": "table",
             "rawQuery": True,
-            "rawSql": alerts_query(dashboard.alert_rules),
+            "rawSql": alerts_query(dashboard.alerts_about),
             "refId": "Anno",
         }
 
 
-def alerts_query(rules: Sequence[str]) -> str:
-    """The newest alerts of the range whose rule begins with one of `rules`, as Grafana reads annotations."""
-    wanted = " OR ".join(f"starts_with(rule, '{prefix}')" for prefix in rules) or "true"
+def alerts_query(kinds: Sequence[str]) -> str:
+    """The newest alerts of the range about assets of these kinds, or all, as Grafana reads annotations."""
+    about = f"AND asset_kind IN ({', '.join(repr(kind) for kind in kinds)})\n" if kinds else ""
     return (
-        "SELECT time, timeend, text, tags FROM stadtfunk.v_alert_annotation\n"
-        f"WHERE time <= $__timeTo() AND timeend >= $__timeFrom() AND ({wanted})\n"
+        f"SELECT time, timeend, {said('code', ALERT_CODES)} || ': ' || place AS text, severity || ',' || rule AS tags\n"
+        "FROM stadtfunk.v_alert_annotation\n"
+        f"WHERE time <= $__timeTo() AND timeend >= $__timeFrom()\n{about}"
         "ORDER BY time DESC LIMIT 500"
     )

@@ -62,7 +62,7 @@ class Dashboard:
         uid: its address, `stadtfunk-…`.
         links: uids of dashboards that stand in its head, beside the list of all.
         since: where the time range begins, `now-24h`.
-        alert_rules: prefixes of the rules (`parking.`) whose alerts are drawn into its graphs; empty means all.
+        alerts_about: kinds of assets (`tree`) whose alerts are drawn into its graphs; empty means all alerts.
     """
 
     uid: str
@@ -74,7 +74,7 @@ class Dashboard:
     links: tuple[str, ...]
     since: str
     refresh: str
-    alert_rules: tuple[str, ...]
+    alerts_about: tuple[str, ...]
 
 
 def sql(
@@ -146,7 +146,7 @@ def dashboard(
     links: Sequence[str] = (),
     since: str = "now-24h",
     refresh: str = "1m",
-    alert_rules: Sequence[str] = (),
+    alerts_about: Sequence[str] = (),
 ) -> Dashboard:
     """A dashboard; the tag `stadtfunk`, by which all of them link each other, comes by itself."""
     return Dashboard(
@@ -159,7 +159,7 @@ def dashboard(
         links=tuple(links),
         since=since,
         refresh=refresh,
-        alert_rules=tuple(alert_rules),
+        alerts_about=tuple(alerts_about),
     )
 
 
