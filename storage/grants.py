@@ -11,6 +11,7 @@ from decoders.readings import Reading
 from decoders.uplink import Privacy
 from storage.buckets import Width
 from storage.database import Role
+from storage.views import FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,12 @@ CORE: tuple[Grant, ...] = (
     # dashboards: views only, no single customer
     Grant(Role.GRAFANA, "SELECT", (*_CITY_VIEWS, *_NETWORK_VIEWS)),
 )
+
+
+def view_grants(relations: Collection[str]) -> tuple[Grant, ...]:
+    """The rights on what departments look at; `relations` are those of our schema."""
+    shown = tuple(view for file in FILES for view in file.shown if view in relations)
+    return (Grant(Role.GRAFANA, "SELECT", shown),)
 
 
 def kind_grants(kind: type[Reading], relations: Collection[str]) -> tuple[Grant, ...]:

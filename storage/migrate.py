@@ -24,6 +24,7 @@ from storage.rollups import ensure_rollups, parts_of
 from storage.settings import DatabaseSettings, RetentionSettings
 from storage.statements import load
 from storage.timescale import detect, ensure_hypertables
+from storage.views import ensure_views
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ async def migrate(
             if timescale:
                 await ensure_hypertables(connection, kinds)
             await ensure_rollups(connection, kinds, timescale=timescale is not None)
+            await ensure_views(connection, kinds)
             if timescale:
                 parts = [part for kind in kinds for part in await parts_of(connection, kind)]
                 await ensure_policies(connection, policies(kinds, parts, retention or RetentionSettings()))

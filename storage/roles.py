@@ -8,7 +8,7 @@ from psycopg import sql
 
 from decoders.readings import Reading
 from storage.database import Connection, Role
-from storage.grants import CORE, Grant, kind_grants
+from storage.grants import CORE, Grant, kind_grants, view_grants
 from storage.refusal import MigrationRefused
 from storage.rollup_parts import relation
 from storage.statements import load
@@ -42,7 +42,8 @@ async def grant(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
             if role is not Role.OWNER:
                 await _revoke(connection, role)
         relations = {row[0] for row in await (await connection.execute(_QUERIES["relations"])).fetchall()}
-        for one in (*CORE, *(grant for kind in kinds for grant in kind_grants(kind, relations))):
+        derived = (grant for kind in kinds for grant in kind_grants(kind, relations))
+        for one in (*CORE, *view_grants(relations), *derived):
             for name in one.relations:
                 await _grant(connection, one, name)
 

@@ -22,6 +22,7 @@ from storage.rollup_views import (
     rollup_view,
 )
 from storage.statements import load
+from storage.views import drop_views_of
 
 _QUERIES = load("migrate")
 
@@ -130,6 +131,7 @@ async def _ensure_views(connection: Connection, kind: type[Reading], views: dict
     if await _is_current(connection, kind.kind, checksum):
         return
     async with connection.transaction():
+        await drop_views_of(connection, kind)
         for name in reversed(list(views)):
             await connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(relation(name)))
         for query in views.values():

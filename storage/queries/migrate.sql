@@ -49,5 +49,8 @@ SELECT checksum FROM kind_views WHERE kind = %s
 INSERT INTO kind_views (kind, checksum) VALUES (%s, %s)
 ON CONFLICT (kind) DO UPDATE SET checksum = excluded.checksum
 
+-- name: forget_views
+DELETE FROM kind_views WHERE kind = %s
+
 -- name: create_btree_gist
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public

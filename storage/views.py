@@ -1,0 +1,105 @@
+"""Views that answer a department's questions across assets and reading kinds: what dashboards read.
+
+They are made of the kinds' tables and rollups, so they come after those, and go before one of those is made again; a
+numbered migration can do neither. Their texts are `storage/queries/views_*.sql`, one view under each name, in order: a
+view reads only views above it. Names that do not begin with `v_` are for other views, and nobody is granted them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from psycopg import sql
+
+from decoders.readings import HeatMeter, ParkingBay, Reading, TreeMoisture
+from storage.buckets import ZONE, Width
+from storage.database import Connection
+from storage.rollup_parts import relation, stored_before
+from storage.statements import load
+
+_QUERIES = load("migrate")
+
+LEAST_METERS: Final = 5
+"""A value of fewer household meters than this is shown to nobody but their utility."""
+OCCUPANCY_STALE: Final = timedelta(minutes=130)
+EVSE_STALE: Final = timedelta(minutes=15)
+"""So long a bay's sensor is believed, and a charge point's status after a contact: defaults of the alert engine."""
+CASE_CODES: Final = ("V1_NO_CHARGE", "V2_AFTER_CHARGE", "V3_MAX_STAY", "V4_IDLE_PLUGGED")
+DISMISSED: Final = ("BERECHTIGT", "FAHRZEUG_LAEDT_DOCH", "FAHRZEUG_WEG", "KEIN_FAHRZEUG", "SAEULE_DEFEKT")
+"""Outcomes after which a case counts as no lost time, as in the monthly statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFile:
+    """A file of views and the kinds whose readings they are made of."""
+
+    name: str
+    kinds: tuple[type[Reading], ...]
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views, each after those that it reads."""
+        return tuple(load(self.name))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Those that dashboards may read."""
+        return tuple(name for name in self.views if name.startswith("v_"))
+
+
+FILES: Final = (
+    ViewFile("views_trees", (TreeMoisture,)),
+    ViewFile("views_heat", (HeatMeter,)),
+    ViewFile("views_parking", (ParkingBay,)),
+)
+_VALUES: Final[dict[str, sql.Composable]] = {
+    "zone": sql.Literal(ZONE),
+    "day_end": Width.DAILY.end(sql.SQL("p.bucket")),
+    "day_of_hour": Width.DAILY.start(sql.SQL("h.bucket")),
+    "day_start": Width.DAILY.start(sql.SQL("w.stored_before")),
+    "stored_before": stored_before(HeatMeter),
+    "least": sql.Literal(LEAST_METERS),
+    "occupancy_stale": sql.Literal(OCCUPANCY_STALE),
+    "evse_stale": sql.Literal(EVSE_STALE),
+    "codes": sql.SQL(", ").join(map(sql.Literal, CASE_CODES)),
+    "dismissed": sql.SQL(", ").join(map(sql.Literal, DISMISSED)),
+}
+
+
+async def ensure_views(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
+    """Make the views that are missing or old, as far as `kinds` has what they are made of."""
+    for file in FILES:
+        if set(file.kinds) <= set(kinds):
+            await _ensure(connection, file)
+
+
+async def drop_views_of(connection: Connection, kind: type[Reading]) -> None:
+    """Drop the views that read this kind, because its own are made again; `ensure_views` brings them back."""
+    for file in FILES:
+        if kind in file.kinds:
+            await _drop(connection, file)
+            await connection.execute(_QUERIES["forget_views"], (file.name,))
+
+
+async def _ensure(connection: Connection, file: ViewFile) -> None:
+    statements = [
+        sql.SQL("CREATE VIEW {} AS {}").format(relation(name), sql.SQL(text).format(**_VALUES))
+        for name, text in load(file.name).items()
+    ]
+    text = "\n".join(statement.as_string(connection) for statement in statements)
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    row = await (await connection.execute(_QUERIES["find_views"], (file.name,))).fetchone()
+    if row is not None and row[0] == checksum:
+        return
+    async with connection.transaction():
+        await _drop(connection, file)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.execute(_QUERIES["record_views"], (file.name, checksum))
+
+
+async def _drop(connection: Connection, file: ViewFile) -> None:
+    for name in reversed(file.views):
+        await connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(relation(name)))
