@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from dashboards.collection import written
+from dashboards.collection import collected
 from dashboards.grafana import text
 
 FOLDER: Final = Path(__file__).parent.parent / "config" / "grafana" / "dashboards"
@@ -11,7 +11,7 @@ FOLDER: Final = Path(__file__).parent.parent / "config" / "grafana" / "dashboard
 
 def texts() -> dict[str, str]:
     """File name → text."""
-    every = written()
+    every = collected()
     titles = {dashboard.uid: dashboard.title for dashboard in every}
     return {f"{dashboard.uid}.json": text(dashboard, titles) for dashboard in every}
 

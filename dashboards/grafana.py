@@ -83,6 +83,7 @@ def _panel(panel: Panel, number: int, place: sdk.GridPos) -> sdk.Panel:
             type_val=POSTGRES_TYPE if of_database else PROMETHEUS_TYPE,
             uid=POSTGRES_UID if of_database else PROMETHEUS_UID,
         ),
+        interval=panel.interval or None,
         targets=[query.target(chr(ord("A") + index)) for index, query in enumerate(panel.queries)],
         options=looks.options(panel.view, panel.look),
         field_config=sdk.FieldConfigSource(defaults=_defaults(panel), overrides=list(_overrides(panel))),

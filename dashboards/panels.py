@@ -43,6 +43,7 @@ class Panel:
     look: Look
     width: int
     height: int
+    interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def sql(
     empty: str = NOTHING,
     empty_is_normal: bool = False,
     series: bool | None = None,
+    interval: str = "",
     width: int = 12,
     height: int | None = None,
 ) -> Panel:
@@ -102,14 +104,16 @@ def sql(
         description: what the panel tells and what to do about it, in German.
         empty: what stands there instead of data.
         empty_is_normal: no rows are no fault.
-        series: Grafana makes series of the rows; by default for time series, state timelines and heatmaps.
+        series: Grafana makes series of the rows; by default for time series, state timelines and heatmaps. Values are
+            numbers there: a state is a number that `Look.states` gives its word and colour.
+        interval: the smallest `$__interval`, such as `10m`.
     """
     texts = (query,) if isinstance(query, str) else tuple(query)
     as_series = view in _SERIES if series is None else series
     queries = tuple(
         SqlQuery(text.strip(), dict(columns), series=as_series, empty_is_normal=empty_is_normal) for text in texts
     )
-    return Panel(title, view, queries, unit, description, empty, look, width, height or _height(view))
+    return Panel(title, view, queries, unit, description, empty, look, width, height or _height(view), interval)
 
 
 def prom(

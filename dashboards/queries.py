@@ -18,8 +18,10 @@ PROMETHEUS_UID: Final = "stadtfunk-prometheus"
 DAY: Final = 86_400
 RAW_UNTIL: Final = 2 * DAY
 """Up to this range (seconds) panels read the readings themselves."""
-HOURLY_UNTIL: Final = 62 * DAY
+HOURLY_UNTIL: Final = 8 * DAY
 """Up to this range panels read hourly rollups, beyond it daily ones."""
+LONG_HOURLY: Final = 62 * DAY
+"""The same for panels of a few devices."""
 
 
 class ColumnType(StrEnum):
@@ -85,23 +87,38 @@ class PromQuery:
 Query = SqlQuery | PromQuery
 
 
-def ranged(*, raw: str | None = None, hourly: str, daily: str | None = None, order: str = "time") -> str:
-    """One query of the three that fit short, middle and long ranges; all give the same columns.
+def ranged(
+    *,
+    raw: str | None = None,
+    hourly: str,
+    daily: str | None = None,
+    order: str = "time",
+    hourly_until: int = HOURLY_UNTIL,
+) -> str:
+    """One query of the three that fit short, middle and long ranges; all give the same columns and types.
 
     The conditions are arithmetic of whole numbers, which the planner does itself: what does not fit is never planned.
     Without `raw` short ranges read `hourly`; without `daily` long ones do.
     """
     span = "$__unixEpochTo() - $__unixEpochFrom()"
-    arms: list[tuple[str, list[str]]] = []
-    if raw is not None:
-        arms.append((raw, [f"{span} <= {RAW_UNTIL}"]))
     middle = [f"{span} > {RAW_UNTIL}"] if raw is not None else []
-    middle += [f"{span} <= {HOURLY_UNTIL}"] if daily is not None else []
-    arms.append((hourly, middle))
-    if daily is not None:
-        arms.append((daily, [f"{span} > {HOURLY_UNTIL}"]))
-    parts = [f"SELECT * FROM (\n{text}\n) AS q WHERE {' AND '.join(when) or 'true'}" for text, when in arms]
+    middle += [f"{span} <= {hourly_until}"] if daily is not None else []
+    arms = [
+        (raw, [f"{span} <= {RAW_UNTIL}"]),
+        (hourly, middle),
+        (daily, [f"{span} > {hourly_until}"]),
+    ]
+    parts = [
+        f"SELECT * FROM (\n{text}\n) AS q WHERE {' AND '.join(when) or 'true'}"
+        for text, when in arms
+        if text is not None
+    ]
     return "\nUNION ALL\n".join(parts) + f"\nORDER BY {order}"
+
+
+def grouped(column: str) -> str:
+    """The times of `column` in steps of the panel's interval; the same on both databases, of type timestamptz."""
+    return f"date_bin(interval '$__interval', {column}, timestamptz '2001-01-01')"
 
 
 def chosen(variable: str, column: str) -> str:

@@ -18,12 +18,17 @@ ALL: Final = "'*'"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A choice whose values come from the database: columns `__text` and `__value`, or one column."""
+    """A choice whose values come from the database: columns `__text` and `__value`, or one column.
+
+    Attributes:
+        by_range: the query has macros of the time range, so it is asked again when that changes.
+    """
 
     name: str
     label: str
     query: str
     multiple: bool = True
+    by_range: bool = False
 
     def model(self) -> VariableModel:
         """The variable as Grafana stores it, at first set to "Alle"."""
@@ -39,7 +44,7 @@ class Variable:
             multi=self.multiple,
             include_all=True,
             all_value=ALL,
-            refresh=VariableRefresh.ON_DASHBOARD_LOAD,
+            refresh=VariableRefresh.ON_TIME_RANGE_CHANGED if self.by_range else VariableRefresh.ON_DASHBOARD_LOAD,
         )
 
 

@@ -1,4 +1,4 @@
-"""German words for the closed sets in the database: as value mappings of panels, and as SQL where text is made there."""
+"""German words for the closed sets in the database: value mappings of panels, and SQL where text is made there."""
 
 from collections.abc import Mapping
 from typing import Final
