@@ -95,9 +95,11 @@ class Store:
     def wipe(self) -> None:
         """Empty every table that tests fill, so that the next test finds the database as migrate left it."""
         tables = [
-            "rollup_touched", "rollup_watermark", "maintenance_task", "retention_run", "asset_device", "asset",
+            "rollup_touched", "late_reading", "rollup_watermark", "maintenance_task", "retention_run",
+            "asset_device", "asset",
             "uplink", "reception", "payload_public", "payload_household", "device_event", "gateway_stats", "rejected",
-            "device_state", "device", "gateway", "source",
+            "device_state", "device_interval", "device", "gateway", "source",
+            "radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_device_daily", "radio_link_daily",
             "redecode_run", "redecode_part", "redecode_public", "redecode_household", "redecode_uplink",
             "redecode_rejected",
         ]  # fmt: skip
