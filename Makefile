@@ -37,8 +37,12 @@ faults: $(STAMP) ## the whole fault suite (long)
 bench: $(STAMP) ## the numbers: prints a table, writes build/bench.json
 	$(BIN)/python -m benchmarks
 
-lock:           ## renew requirements.lock from pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+PIP_COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock:           ## renew requirements.lock and the image's part of it from pyproject.toml
+	$(PIP_COMPILE) --all-extras -o requirements.lock pyproject.toml
+	cp requirements.lock requirements.image.lock  # the versions to prefer
+	$(PIP_COMPILE) --extra portal --build-deps-for wheel -o requirements.image.lock pyproject.toml
 
 clean:          ## remove what builds and demos made
 	rm -rf build var .pytest_cache .mypy_cache .ruff_cache

@@ -12,6 +12,7 @@ from stadtfunk.commands import (
     decode,
     decoder,
     demo,
+    deployment,
     devices,
     evidence,
     migrate,
@@ -78,6 +79,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(portal.app, name="portal")
+app.add_typer(deployment.app, name="deployment")
 
 
 def main() -> None:

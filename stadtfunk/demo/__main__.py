@@ -55,7 +55,7 @@ def _live(settings: DemoSettings, options: argparse.Namespace) -> int:
     password = os.environ.get(PASSWORD_VARIABLE)
     if options.password_file is not None:
         password = options.password_file.read_text(encoding="utf-8").strip()
-    access = BrokerAccess(options.host, options.port, options.user, password)
+    access = BrokerAccess(options.host, options.port, options.user, password, options.ca_file)
     asyncio.run(_live_until_told(settings, access, options))
     return 0
 
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     now = commands.add_parser("live", parents=[common], help="publish over MQTT until SIGTERM or Ctrl-C")
     now.add_argument("--host", default="127.0.0.1")
     now.add_argument("--port", type=int, default=1883)
+    now.add_argument("--ca-file", type=Path, help="speak TLS to a broker whose certificate this CA signed")
     now.add_argument("--user")
     now.add_argument("--password-file", type=Path, help=f"else the variable {PASSWORD_VARIABLE}")
     now.add_argument("--end", type=_moment, default=datetime.now(UTC), help="the END of the history before it")

@@ -13,17 +13,16 @@ import socket
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Self
+
+from stadtfunk.deployment.mosquitto import password_file
 
 HOST = "127.0.0.1"
 _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
-_PBKDF2_ROUNDS = 101
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 
 
@@ -140,10 +139,11 @@ class DemoBroker:
         program = mosquitto_program()
         if program is None:
             raise RuntimeError("Mosquitto is not installed")
+        users = password_file({login.username: login.password for login in self._logins.values()})
         lines = [
             f"listener {self.port} {HOST}",
             "allow_anonymous false",
-            f"password_file {_write(self.directory / 'users', _mosquitto_users(self._logins))}",
+            f"password_file {_write(self.directory / 'users', users)}",
             f"acl_file {_write(self.directory / 'acl', _mosquitto_acl())}",
             "persistence true",
             f"persistence_location {self.directory}/",
@@ -173,17 +173,6 @@ def _login(directory: Path, username: str) -> Login:
     if not path.exists():
         _write(path, secrets.token_urlsafe(24))
     return Login(username, path.read_text(encoding="ascii").strip(), path)
-
-
-def _mosquitto_users(logins: dict[str, Login]) -> str:
-    """Lines of a password file in Mosquitto's own form: PBKDF2 over SHA-512."""
-    lines = []
-    for login in logins.values():
-        salt = secrets.token_bytes(12)
-        digest = pbkdf2_hmac("sha512", login.password.encode(), salt, _PBKDF2_ROUNDS)
-        encoded = f"{b64encode(salt).decode()}${b64encode(digest).decode()}"
-        lines.append(f"{login.username}:$7${_PBKDF2_ROUNDS}${encoded}\n")
-    return "".join(lines)
 
 
 def _mosquitto_acl() -> str:

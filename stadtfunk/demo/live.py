@@ -7,9 +7,11 @@ gateway that returns; then every message waits for its time.
 import asyncio
 import logging
 import os
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from aiomqtt import Client, MqttError
 
@@ -29,12 +31,17 @@ _REPORT_EVERY = 1000
 
 @dataclass(frozen=True, slots=True)
 class BrokerAccess:
-    """Where and as whom to publish."""
+    """Where and as whom to publish; with `ca_file` over TLS, to a broker whose certificate that CA signed."""
 
     host: str
     port: int
     username: str | None = None
     password: str | None = None
+    ca_file: Path | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How the broker is checked; None for plain MQTT."""
+        return None if self.ca_file is None else ssl.create_default_context(cafile=self.ca_file)
 
 
 class LiveCity:
@@ -86,6 +93,7 @@ class LiveCity:
             password=access.password,
             identifier="stadtfunk-demo-city",
             timeout=_NETWORK_SECONDS,
+            tls_context=access.tls(),
         ) as client:
             for message in self._stream.connections(self._now()):
                 await self._publish(client, message)
