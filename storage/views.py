@@ -27,7 +27,7 @@ OCCUPANCY_STALE: Final = timedelta(minutes=130)
 EVSE_STALE: Final = timedelta(minutes=15)
 """So long a bay's sensor is believed, and a charge point's status after a contact: defaults of the alert engine."""
 CASE_CODES: Final = ("V1_NO_CHARGE", "V2_AFTER_CHARGE", "V3_MAX_STAY", "V4_IDLE_PLUGGED")
-DISMISSED: Final = ("BERECHTIGT", "FAHRZEUG_LAEDT_DOCH", "FAHRZEUG_WEG", "KEIN_FAHRZEUG", "SAEULE_DEFEKT")
+DISMISSED: Final = ("BERECHTIGT", "FAHRZEUG_LAEDT_DOCH", "KEIN_FAHRZEUG", "SAEULE_DEFEKT")
 """Outcomes after which a case counts as no lost time, as in the monthly statistics."""
 
 

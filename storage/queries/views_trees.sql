@@ -211,7 +211,7 @@ CROSS JOIN LATERAL (
         ('fault', p.faulty, NULL),
         ('frozen', p.frozen, p.temperature),
         ('air_gap', p.moisture < 2 AND NOT p.frozen, p.moisture),
-        ('stuck', j.still_days >= 3 AND NOT p.frozen AND NOT p.silent, j.still_days),
+        ('stuck', j.still_days >= 3 AND NOT p.frozen, j.still_days),
         ('drifts', j.off_days >= 14, j.off_days)
 ) AS q (reason, holds, amount)
 WHERE q.holds
