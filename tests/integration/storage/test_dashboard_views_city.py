@@ -1,4 +1,4 @@
-"""What the departments' views say, against numbers computed by hand, on both databases and as the role of dashboards."""
+"""What departments' views say, against numbers computed by hand, on both databases and as the role of dashboards."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ def seen(store: Store, query: str, *parameters: object) -> Rows:
 
 
 def test_times_and_words_are_those_of_the_alert_engine() -> None:
-    assert (views.OCCUPANCY_STALE, views.EVSE_STALE) == (Timers().occupancy_stale, Timers().evse_stale)
+    assert (Timers().occupancy_stale, Timers().evse_stale) == (views.OCCUPANCY_STALE, views.EVSE_STALE)
     assert set(views.CASE_CODES) == set(Code)
     assert set(views.DISMISSED) == DISMISSED
     assert {EvseState.IN_USE, EvseState.FULL} == {state for state in EvseState if state.charging}
