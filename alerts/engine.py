@@ -214,12 +214,15 @@ class Engine:
         self._kept_at = now
 
     def _new_turns(self) -> list[Turn]:
+        """Of every rule, and after them those for data that came late."""
         settings = self._settings
         hours = {name: rule.hours for name, rule in settings.rules.items()}
-        return [
+        live = [
             Turn(rule, partial(settings.make_rule, rule.name, self._recheck), hours.get(rule.name, ALWAYS))
             for rule in settings.make_rules(self._recheck)
         ]
+        makers = {name: partial(settings.make_past, name) for name in settings.with_past}
+        return live + [Turn(make(), make, hours[name]) for name, make in makers.items()]
 
     def _count(self, rule: str, done: Reconciled, began: datetime, *, called_at: datetime | None = None) -> None:
         """Latency counts from the commit or timer that called for the turn, else from when the rule was fulfilled."""

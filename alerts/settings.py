@@ -17,7 +17,7 @@ from alerts.rules.battery_low import BatteryLowSettings
 from alerts.rules.bay_sensor import BaySensorSettings
 from alerts.rules.device_silent import DeviceSilentSettings
 from alerts.rules.gateway_silent import GatewaySilentSettings
-from alerts.rules.registry import Surroundings, make, order
+from alerts.rules.registry import KINDS, Surroundings, make, make_past, order
 from alerts.rules.reject_rate import RejectRateSettings
 from alerts.rules.threshold import ThresholdSettings
 from alerts.rules.wrong_parking import WrongParkingSettings
@@ -81,6 +81,16 @@ class AlertSettings(BaseModel):
     def make_rule(self, name: str, recheck: Recheck | None = None) -> Rule:
         """The rule of this name, made anew; `recheck` asks operators of charge points again."""
         return make(name, self.rules[name], Surroundings(Calendar(self.calendar), recheck))
+
+    def make_past(self, name: str) -> Rule:
+        """The second rule of this name, which looks where data came late; for one of `with_past`."""
+        return make_past(name, self.rules[name], Surroundings(Calendar(self.calendar)))
+
+    @property
+    def with_past(self) -> tuple[str, ...]:
+        """Enabled rules that need a second look where data came late."""
+        rules = self.rules.items() if self.enabled else ()
+        return tuple(name for name, rule in rules if rule.enabled and KINDS[rule.kind].past is not None)
 
     def policy(self) -> Policy:
         """Who is told what."""

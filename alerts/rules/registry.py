@@ -11,6 +11,7 @@ from alerts.rules.battery_low import BatteryLow, BatteryLowSettings
 from alerts.rules.bay_sensor import BaySensor, BaySensorSettings
 from alerts.rules.device_silent import DeviceSilent, DeviceSilentSettings
 from alerts.rules.gateway_silent import GatewaySilent, GatewaySilentSettings
+from alerts.rules.parking_past import ParkingPast
 from alerts.rules.reject_rate import RejectRate, RejectRateSettings
 from alerts.rules.settings import RuleSettings
 from alerts.rules.threshold import Threshold, ThresholdSettings
@@ -31,20 +32,26 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of rule; `make` gets the rule's name, its settings, which are of type `settings`, and surroundings."""
+    """One kind of rule; `make` gets the rule's name, its settings, which are of type `settings`, and surroundings.
+
+    Attributes:
+        past: makes a second rule of the same name, which looks where data came late; None where one look sees all.
+    """
 
     settings: type[RuleSettings]
     make: Callable[[str, Any, Surroundings], Rule]
+    past: Callable[[str, Any, Surroundings], Rule] | None = None
 
 
-def _wrong_parking(name: str, settings: WrongParkingSettings, around: Surroundings) -> Rule:
-    return WrongParking(name, settings, around.calendar, recheck=around.recheck)
+def _parking_past(name: str, settings: WrongParkingSettings, around: Surroundings) -> ParkingPast:
+    return ParkingPast(name, settings.version, settings, settings.signs, around.calendar)
 
 
 KINDS: Mapping[str, Kind] = {
     "wrong_parking": Kind(
         WrongParkingSettings,
         lambda name, given, around: WrongParking(name, given, around.calendar, recheck=around.recheck),
+        _parking_past,
     ),
     "gateway_silent": Kind(GatewaySilentSettings, lambda name, given, _: GatewaySilent(name, given)),
     "device_silent": Kind(DeviceSilentSettings, lambda name, given, _: DeviceSilent(name, given)),
@@ -65,3 +72,10 @@ def order(kind: str) -> int:
 def make(name: str, settings: RuleSettings, surroundings: Surroundings | None = None) -> Rule:
     """The rule of these settings."""
     return KINDS[settings.kind].make(name, settings, surroundings or Surroundings())
+
+
+def make_past(name: str, settings: RuleSettings, surroundings: Surroundings | None = None) -> Rule:
+    """Its second rule, for data that came late; only for kinds that have one."""
+    past = KINDS[settings.kind].past
+    assert past is not None
+    return past(name, settings, surroundings or Surroundings())

@@ -168,3 +168,26 @@ GROUP BY 1, 2
 
 -- name: open_since
 SELECT subject, since FROM alert WHERE rule = %s AND closed_at IS NULL
+
+-- name: late_hours
+-- Hours whose readings came late, the earliest first, and the entries of the log that say so.
+SELECT hour, array_agg(id) FROM late_reading WHERE kind = %(kind)s GROUP BY hour ORDER BY hour LIMIT 24
+
+-- name: bays_that_spoke
+SELECT a.key
+FROM asset AS a
+WHERE a.kind = 'bay' AND EXISTS (
+    SELECT FROM asset_device AS d
+    JOIN parking_bay AS p ON p.device_id = d.device_id
+    WHERE d.asset_id = a.id
+        AND p.observed_at >= greatest(%(start)s, d.valid_from) AND p.observed_at < least(%(end)s, d.valid_to)
+)
+
+-- name: forget_late
+DELETE FROM late_reading WHERE id = ANY (%(ids)s::bigint[])
+
+-- name: alerts_between
+SELECT subject, occurrence, since, closed_at
+FROM alert
+WHERE rule = %(rule)s AND subject = ANY (%(subjects)s::text[]) AND state <> 'withdrawn'
+    AND since < %(end)s AND (closed_at IS NULL OR closed_at > %(start)s)

@@ -1,0 +1,165 @@
+"""Bays judged in stretches of the past: history that a rule is tried on, and history that came late.
+
+Live looks read a bay from its last departure on. Messages that arrive hours or weeks after they were made lie before
+that; the writer's log of late hours says where. Each of those stretches is told again, in portions of a few stations,
+and what ended in it becomes cases that were over before they were seen. Work goes on after a crash where it was.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from alerts.calendar import Calendar
+from alerts.model import Finding, Findings
+from alerts.parking.findings import cases
+from alerts.parking.inputs import Bay
+from alerts.parking.loading import SETTLED_AFTER, Site, load_windows
+from alerts.parking.settings import ParkingSettings
+from alerts.parking.signs import SignSettings
+from alerts.parking.story import BayStory
+from alerts.parking.telling import Teller
+from alerts.rules.streets import portions, with_stations
+from alerts.spans import Span
+from storage.database import Connection
+from storage.statements import load
+
+_QUERIES = load("alert_rules")
+
+BAY_DAYS = 1000
+"""So much history of bays is in memory at once, if no station alone has more."""
+_BEFORE = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_STRETCH = timedelta(hours=24)
+_BAYS_AT_ONCE = 50
+_PACE = timedelta(seconds=1)
+
+
+async def tell_past(
+    teller: Teller, connection: Connection, since: datetime, until: datetime
+) -> AsyncIterator[list[BayStory]]:
+    """The stories of all bays from a day before `since` to `until`, a portion of bays at a time."""
+    await teller.renew(connection)
+    most = max(1, int(BAY_DAYS / ((until - since) / timedelta(days=1) + 1)))
+    for portion in portions(teller.sites.values(), most):
+        windows = {site.bay.key: since - _BEFORE for site in portion}
+        yield await teller.stories(connection, portion, windows, until)
+
+
+class ParkingPast:
+    """Cases of wrong parking in the past.
+
+    Args:
+        name, version: of the rule whose cases these are.
+    """
+
+    wakes = frozenset({"parking_bay"})
+    pace = _PACE
+
+    def __init__(
+        self, name: str, version: str, settings: ParkingSettings, signs: Sequence[SignSettings], calendar: Calendar
+    ) -> None:
+        self.name = name
+        self.version = version
+        self._timers = settings.timers
+        self._teller = Teller(name, settings, calendar, signs=signs)
+        self._late: _Late | None = None
+
+    async def history(self, connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Findings]:
+        """See `alerts.trial.History`."""
+        async for stories in tell_past(self._teller, connection, since, until):
+            found = [one for one in cases(stories) if one.ended is None or one.ended.at > since]
+            yield self._findings(found, since)
+
+    async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
+        """See `Rule`: cases that were over before they were seen, of a portion of the bays whose messages came late."""
+        assert since is None, "history is told by `history`"
+        late = self._late = self._late or await self._read_late(connection)
+        if late is None:
+            return self._findings((), now)
+        found: Sequence[Finding] = ()
+        if late.waiting:
+            found = await self._ended_in(connection, late.waiting.pop(), late.span, now)
+        if not late.waiting:
+            await connection.execute(_QUERIES["forget_late"], {"ids": late.ids})
+            self._late = None
+        return self._findings(found, late.span.start, now + _PACE)
+
+    async def _read_late(self, connection: Connection) -> "_Late | None":
+        """The earliest stretch in which messages are late, and the bays that spoke in it."""
+        rows = await (await connection.execute(_QUERIES["late_hours"], {"kind": "parking_bay"})).fetchall()
+        if not rows:
+            return None
+        await self._teller.renew(connection)
+        first = rows[0][0]
+        hours = [(hour, ids) for hour, ids in rows if hour < first + _STRETCH]
+        span = Span(first, hours[-1][0] + _HOUR)
+        cursor = await connection.execute(_QUERIES["bays_that_spoke"], {"start": span.start, "end": span.end})
+        keys = {row[0] for row in await cursor.fetchall()}
+        sites = with_stations(self._teller.sites, keys)
+        return _Late(span, [one for _, ids in hours for one in ids], list(portions(sites, _BAYS_AT_ONCE)))
+
+    async def _ended_in(
+        self, connection: Connection, sites: Sequence[Site], span: Span, now: datetime
+    ) -> list[Finding]:
+        """The cases of these bays that reach into the span, are over, and overlap with no alert of another name."""
+        windows = await load_windows(connection, sites, span.start + SETTLED_AFTER, rule=self.name, timers=self._timers)
+        found: list[Finding] = []
+        more, end = SETTLED_AFTER, min(span.end + SETTLED_AFTER, now)
+        while sites:
+            stories = await self._teller.stories(connection, sites, windows, end)
+            waiting = _going_on(stories, span) if end < now else set()
+            over = cases([story for story in stories if _street(story.bay) not in waiting])
+            found += [one for one in over if one.ended and one.since < span.end and one.ended.at > span.start]
+            sites = [site for site in sites if _street(site.bay) in waiting]
+            more *= 2
+            end = min(end + more, now)
+        return await self._without_known(connection, found)
+
+    async def _without_known(self, connection: Connection, found: list[Finding]) -> list[Finding]:
+        """Those that do not repeat an alert whose begin was seen otherwise then: nobody was in a bay twice at once."""
+        if not found:
+            return []
+        values = {
+            "rule": self.name,
+            "subjects": [one.subject for one in found],
+            "start": min(one.since for one in found),
+            "end": max(one.ended.at for one in found if one.ended is not None),
+        }
+        rows = await (await connection.execute(_QUERIES["alerts_between"], values)).fetchall()
+        return [one for one in found if not any(_repeats(one, row) for row in rows)]
+
+    def _findings(self, found: Sequence[Finding], start: datetime, next_due: datetime | None = None) -> Findings:
+        """Nothing follows from what is absent here: no subject counts as looked at."""
+        return Findings(self.name, self.version, tuple(found), frozenset(), start, True, next_due)
+
+
+@dataclass(slots=True)
+class _Late:
+    """A stretch with late messages, the entries of the log that say so, and the bays that are still to be told."""
+
+    span: Span
+    ids: list[int]
+    waiting: list[list[Site]] = field(default_factory=list)
+
+
+def _street(bay: Bay) -> str:
+    """What is told together: the bays of a station, or one without."""
+    return bay.station or bay.key
+
+
+def _going_on(stories: Sequence[BayStory], span: Span) -> set[str]:
+    """Streets in which what began before the end of the span may still change, as far as they are told."""
+    began = {one.subject for one in cases(stories) if one.since < span.end}
+    taken = [story for story in stories if story.verdicts and story.verdicts[-1].occupancy.closed_at is None]
+    return {
+        _street(story.bay)
+        for story in taken
+        if story.verdicts[-1].occupancy.since < span.end or story.bay.group in began
+    }
+
+
+def _repeats(one: Finding, row: tuple[str, str, datetime, datetime | None]) -> bool:
+    subject, occurrence, since, closed_at = row
+    assert one.ended is not None
+    overlaps = since < one.ended.at and (closed_at is None or closed_at > one.since)
+    return subject == one.subject and occurrence != one.occurrence and overlaps
