@@ -377,7 +377,14 @@ class Machine:
             times.append(stay.legal_end + self._timers.stay_tolerance)
             times.append(stay.legal_end + self._scene.settings.overstay_alert)
         remaining = self._timers.after_charge - self._after if self._charged else self._grace - self._idle
-        times += [now + remaining, *(span.end for span in self._scene.known), now + self._timers.session]
+        times += [now + remaining, *(span.end for span in self._scene.known)]
+        times += [span.start for span in self._scene.out_of_service]
+        if self._session_since is not None:
+            times.append(self._session_since + self._timers.session)
+        if self._full_since is not None:
+            times.append(self._full_since + self._timers.idle_plugged)
         if self._healthy_since is not None:
             times.append(self._healthy_since + self._timers.exempt_hold)
+        if not self._verdict.case.open:  # hours and signs may let the timers run again
+            times.append(now + self._timers.session)
         self._verdict.next_due = min((time for time in times if time > now), default=None)

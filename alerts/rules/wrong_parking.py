@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
+from zlib import crc32
 
 from pydantic import Field
 
@@ -39,6 +40,8 @@ RECHECK_WITHIN = 5.0
 _RECENT = timedelta(hours=48)
 _UNCERTAIN_EVERY = timedelta(seconds=15)
 _SWEEP_EVERY = timedelta(hours=1)
+"""Every bay is told again so often, whatever happens: spread over the hour, so that no turn is long."""
+_PORTIONS = 32
 _STATUS_VISIBLE = timedelta(minutes=10)
 """A status that was received longer ago is committed, or never will be."""
 _CHUNK = 500
@@ -77,13 +80,13 @@ class WrongParking:
         self._uplinks: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._due: dict[str, datetime] = {}
-        self._swept_at: datetime | None = None
+        self._told_at: datetime | None = None
         self._asked: dict[str, datetime] = {}
 
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
         """What is true of the bays that may have changed; of all of them for `since`."""
         if await self._teller.renew(connection):
-            self._swept_at = None
+            self._told_at = None
         if since is not None:
             stories = await self._teller.since(connection, since, now)
             return self._findings(stories, since)
@@ -99,8 +102,8 @@ class WrongParking:
     async def _to_tell(self, connection: Connection, now: datetime) -> list[Site]:
         """Bays of which something arrived or whose time has come, with all bays of their groups."""
         arrived = await self._arrived(connection, now)
-        if self._swept_at is None or now - self._swept_at >= _SWEEP_EVERY or now < self._swept_at:
-            self._swept_at = now
+        told_at, self._told_at = self._told_at, now
+        if told_at is None or now < told_at:
             return list(self._teller.sites.values())
         due = {key for key, at in self._due.items() if at <= now}
         keys = {
@@ -127,12 +130,10 @@ class WrongParking:
         if story.recheck_at is not None and self._recheck is not None:
             ask = story.recheck_at + self._settings.timers.lateness - RECHECK_BEFORE
             due = min(due or ask, ask) if ask > now else due
+        again = now + _SWEEP_EVERY * _share(story.bay.key)
         if story.state is BayState.UNDETERMINED:
-            due = min(due or now + _UNCERTAIN_EVERY, now + _UNCERTAIN_EVERY)
-        if due is None:
-            self._due.pop(story.bay.key, None)
-        else:
-            self._due[story.bay.key] = due
+            again = now + _UNCERTAIN_EVERY
+        self._due[story.bay.key] = min(due or again, again)
 
     # ---- their stories ------------------------------------------------------------------------------------
 
@@ -193,6 +194,11 @@ class WrongParking:
             explains_ends=True,
             next_due=next_due,
         )
+
+
+def _share(key: str) -> float:
+    """From a half to one, the same for a bay every time: bays that were told together are not told together again."""
+    return 0.5 + crc32(key.encode()) % _PORTIONS / _PORTIONS / 2
 
 
 def _chunks(sites: Sequence[Site]) -> Iterator[list[Site]]:
