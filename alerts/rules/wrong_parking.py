@@ -86,7 +86,7 @@ class WrongParking:
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
         """What is true of the bays that may have changed; of all of them for `since`."""
         if await self._teller.renew(connection):
-            self._told_at = None
+            self._told_at, self._due = None, {}
         if since is not None:
             stories = await self._teller.since(connection, since, now)
             return self._findings(stories, since)
