@@ -9,8 +9,17 @@ from datetime import datetime, timedelta
 
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, try_lock, unlock
+from storage.radio import refresh_radio
 from storage.refresh import BEGINNING, refresh_kind, touch_changed_bindings
-from storage.retention import core_expiries, expire, kind_expiries, readings_span, redecode_expiries
+from storage.retention import (
+    core_expiries,
+    expire,
+    kind_expiries,
+    radio_expiries,
+    radio_span,
+    readings_span,
+    redecode_expiries,
+)
 from storage.rollups import parts_of
 from storage.settings import RetentionSettings
 from storage.statements import load
@@ -27,11 +36,13 @@ class Maintained:
 
     Attributes:
         refreshed: hours computed again, by kind.
+        radio_days: days of which the radio network's figures were computed again.
         deleted: rows deleted because of their age, by table.
     """
 
     skipped: bool = False
     refreshed: Mapping[str, int] = field(default_factory=dict)
+    radio_days: int = 0
     deleted: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -52,24 +63,28 @@ async def run_maintenance(
         timescale = await uses_timescale(connection)
         retention_is_due = await _is_due(connection, "retention", now)
         if retention_is_due:
-            expiries = (*core_expiries(retention), *redecode_expiries(retention))
+            expiries = (*core_expiries(retention), *redecode_expiries(retention), *radio_expiries(retention))
             deleted |= await expire(connection, expiries, now=now)
         await touch_changed_bindings(connection, kinds)
         for kind in kinds:
             stored = () if timescale else await parts_of(connection, kind)
-            span = readings_span(kind, retention)
-            kept_since = BEGINNING if span is None else now - span
+            kept_since = _kept_since(readings_span(kind, retention), now)
             refreshed[kind.kind] = await refresh_kind(
                 connection, kind, stored_parts=stored, now=now, kept_since=kept_since
             )
             if retention_is_due:
                 deleted |= await expire(connection, kind_expiries(kind, stored, retention), now=now)
+        radio_days = await refresh_radio(connection, now=now, kept_since=_kept_since(radio_span(retention), now))
         if retention_is_due:
             await connection.execute(_QUERIES["record_task"], ("retention", now))
     finally:
         if not connection.closed:
             await unlock(connection, _LOCK)
-    return Maintained(refreshed=refreshed, deleted=deleted)
+    return Maintained(refreshed=refreshed, radio_days=radio_days, deleted=deleted)
+
+
+def _kept_since(span: timedelta | None, now: datetime) -> datetime:
+    return BEGINNING if span is None else now - span
 
 
 async def _is_due(connection: Connection, task: str, now: datetime) -> bool:

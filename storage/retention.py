@@ -46,6 +46,21 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
     )
 
 
+def radio_span(retention: RetentionSettings) -> timedelta | None:
+    """How long both uplinks and receptions are kept, of which the radio network's figures are made."""
+    return min((s for s in (retention.span("uplink"), retention.span("reception")) if s is not None), default=None)
+
+
+def radio_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
+    """The radio network's figures: those of single devices go with their uplinks."""
+    hourly = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly")
+    daily = ("radio_device_daily", "radio_link_daily")
+    return (
+        *(Expiry(table, "bucket", retention.span("rollups")) for table in hourly),
+        *(Expiry(table, "bucket", retention.span("uplink")) for table in daily),
+    )
+
+
 def readings_span(kind: type[Reading], retention: RetentionSettings) -> timedelta | None:
     """How long the kind's readings are kept; a bay's tell who stood where, so they have a shorter time of their own."""
     span = retention.span("readings_household" if kind.privacy is Privacy.HOUSEHOLD else "readings")

@@ -85,6 +85,7 @@ class BatchTransaction:
     async def _store_uplinks(self, candidates: list[Frame]) -> list[Frame]:
         """The candidates that are new, after storing them with payload and receptions."""
         new = await self._insert_uplinks(candidates)
+        await self._mark("radio", (frame.ns_time for frame in new))
         for statement, privacy in _PAYLOADS:
             found = [f for f in new if f.record.privacy is privacy and f.uplink.payload]
             if found:
@@ -122,6 +123,7 @@ class BatchTransaction:
             copy = originals[position]
             copies += [(copy, reception, micros(at)) for reception in copy.uplink.receptions]
         await self._insert_receptions(copies)
+        await self._mark("radio", (at for _, _, at in copies))
         if self._redecode or not stored:
             return originals
         return [frame for position, frame in enumerate(originals) if position not in stored]
@@ -166,8 +168,13 @@ class BatchTransaction:
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(insert_statement(kind), rows.reading_columns(kind, found))
         self._answers.append(partial(self._count_readings, kind.kind, cursor))
-        hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for _, _, at in found})
-        await self._run("mark_rollups", [encode("text", [kind.kind] * len(hours)), encode("timestamptz", hours)])
+        await self._mark(kind.kind, (at for _, _, at in found))
+
+    async def _mark(self, kind: str, times: Iterable[int]) -> None:
+        """Tell maintenance the hours of which it has to compute figures again."""
+        hours = sorted({at // _MICROS_PER_HOUR * _MICROS_PER_HOUR for at in times})
+        if hours:
+            await self._run("mark_rollups", [encode("text", [kind] * len(hours)), encode("timestamptz", hours)])
 
     async def _count_readings(self, kind: str, cursor: Cursor) -> None:
         if cursor.rowcount:
