@@ -38,13 +38,14 @@ def run(
     """
     with reported():
         from config.load import load_settings
-        from stadtfunk import app
-        from stadtfunk.portal_part import PortalNotInstalled
 
         settings = load(config, service=True)
         if only not in (Part.PORTAL, Part.ENGINE):
             check_mapping(settings)
             check_sources(settings)
+        from stadtfunk import app  # heavy: a file that is refused is refused before
+        from stadtfunk.portal_part import PortalNotInstalled
+
         for warning in settings.warnings:
             logger.warning("configuration_warning detail=%r", warning)
         try:
