@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help demo test unit lint faults bench lock clean
+.PHONY: help demo test unit lint faults bench dashboards lock clean
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: $(STAMP) ## the numbers: prints a table, writes build/bench.json
 	$(BIN)/python -m benchmarks
 
 PIP_COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+dashboards: $(STAMP) ## renew Grafana's dashboards from dashboards/
+	$(BIN)/python -m dashboards
 
 lock:           ## renew requirements.lock and the image's part of it from pyproject.toml
 	$(PIP_COMPILE) --all-extras -o requirements.lock pyproject.toml

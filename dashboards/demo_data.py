@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, LiteralString
 
 from alerts.charging.store import sync_bays
 from alerts.model import Ended, Finding, Findings, Severity, SubjectKind
@@ -97,7 +97,7 @@ def _silent(code: str, kind: SubjectKind, subject: str, now: datetime, *, ended:
     )
 
 
-async def _rows(connection: Connection, query: str) -> Sequence[tuple[str, str]]:
-    cursor = await connection.execute(query)  # type: ignore[call-overload]  # a text of this module
+async def _rows(connection: Connection, query: LiteralString) -> Sequence[tuple[str, str]]:
+    cursor = await connection.execute(query)
     found: list[tuple[str, str]] = await cursor.fetchall()
     return found

@@ -1,8 +1,8 @@
 """A dashboard as Grafana's file: places in the grid, ids, links, annotations, through the foundation SDK's models."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as sdk
@@ -110,27 +110,31 @@ def _defaults(panel: Panel) -> sdk.FieldConfig:
 def _overrides(panel: Panel) -> Iterator[sdk.DashboardFieldConfigSourceOverrides]:
     """What single columns have for themselves."""
     look = panel.look
-    names = [*look.column_titles, *look.column_units, *look.column_links, *look.hidden]
-    for name in dict.fromkeys(names):
-        properties = []
-        if name in look.column_titles:
-            properties.append(sdk.DynamicConfigValue(id_val="displayName", value=look.column_titles[name]))
-        if name in look.column_units:
-            properties.append(sdk.DynamicConfigValue(id_val="unit", value=look.column_units[name]))
-        if name in look.column_links:
-            title, address = look.column_links[name]
-            properties.append(sdk.DynamicConfigValue(id_val="links", value=[{"title": title, "url": address}]))
-        if name in look.hidden:
-            properties.append(sdk.DynamicConfigValue(id_val="custom.hidden", value=True))
-        matcher = sdk.MatcherConfig(id_val="byName", options=name)
+    of_column: dict[str, list[sdk.DynamicConfigValue]] = {}
+    for wanted, name_of, value_of in _COLUMN_PROPERTIES:
+        for column, value in wanted(look).items():
+            property_of = sdk.DynamicConfigValue(id_val=name_of, value=value_of(value))
+            of_column.setdefault(column, []).append(property_of)
+    for column, properties in of_column.items():
+        matcher = sdk.MatcherConfig(id_val="byName", options=column)
         yield sdk.DashboardFieldConfigSourceOverrides(matcher=matcher, properties=properties)
+
+
+_COLUMN_PROPERTIES: Final[Sequence[tuple[Callable[[looks.Look], Mapping[str, Any]], str, Callable[[Any], object]]]] = (
+    (lambda look: look.column_titles, "displayName", lambda title: title),
+    (lambda look: look.column_units, "unit", lambda unit: unit),
+    (lambda look: look.column_links, "links", lambda link: [{"title": link[0], "url": link[1]}]),
+    (lambda look: look.column_colours, "color", lambda colour: {"mode": "fixed", "fixedColor": colour}),
+    (lambda look: dict.fromkeys(look.coloured), "custom.cellOptions", lambda _: {"type": "color-background"}),
+    (lambda look: dict.fromkeys(look.hidden), "custom.hidden", lambda _: True),
+)
 
 
 def _links(uids: Iterable[str], titles: Mapping[str, str]) -> Iterator[sdk.DashboardLink]:
     for uid in uids:
         yield sdk.DashboardLink(
             type_val=sdk.DashboardLinkType.LINK,
-            title=titles[uid],
+            title=titles.get(uid, uid),
             icon="dashboard",
             url=f"/d/{uid}",
             keep_time=True,

@@ -61,6 +61,8 @@ class Look:
         column_units: units of columns that are not the panel's.
         column_titles: German titles of columns, where these are seen (tables).
         column_links: column → (title, address) of a link in its cells.
+        column_colours: colours of columns that are bars or lines.
+        coloured: columns of a table whose cells have the colour of their state or threshold as background.
         hidden: columns that the query needs and nobody wants to see.
         sort_by: a table's column (its title), descending with a leading `-`.
     """
@@ -81,6 +83,8 @@ class Look:
     column_units: Mapping[str, str] = field(default_factory=dict)
     column_titles: Mapping[str, str] = field(default_factory=dict)
     column_links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    column_colours: Mapping[str, str] = field(default_factory=dict)
+    coloured: Sequence[str] = ()
     hidden: Sequence[str] = ()
     sort_by: str = ""
 
