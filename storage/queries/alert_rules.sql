@@ -191,3 +191,11 @@ SELECT subject, occurrence, since, closed_at
 FROM alert
 WHERE rule = %(rule)s AND subject = ANY (%(subjects)s::text[]) AND state <> 'withdrawn'
     AND since < %(end)s AND (closed_at IS NULL OR closed_at > %(start)s)
+
+-- name: newest_contacts
+SELECT e.evse_key, c.last_at
+FROM evse AS e
+CROSS JOIN LATERAL (
+    SELECT l.last_at FROM evse_contact AS l WHERE l.source = e.source ORDER BY l.first_at DESC LIMIT 1
+) AS c
+WHERE e.evse_key = ANY (%s::text[])
