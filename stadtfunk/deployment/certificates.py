@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -70,8 +71,12 @@ class Authority:
         return Pair(_pem(certificate), _key_pem(key))
 
     def signed(self, certificate: x509.Certificate) -> bool:
-        """Whether `certificate` is one of ours."""
-        return certificate.issuer == self._certificate.subject
+        """Whether `certificate` is one of ours; the name alone does not tell, another deployment's CA has the same."""
+        try:
+            certificate.verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
 
 
 def needs_renewal(certificate: x509.Certificate, names: Sequence[str], now: datetime) -> bool:
