@@ -21,6 +21,9 @@ BUILT_IN = Path(__file__).with_name("devices")
 _OURS = (Origin.BUILT_IN, Origin.CONFIGURED)
 """Whose mistakes are errors."""
 
+_SHIPPED: dict[str, Find] = {}
+"""The built-in decoders as this process last read them: files that have not changed are not compiled again."""
+
 
 class RegistryError(Exception):
     """Decoders that cannot be used.
@@ -124,7 +127,9 @@ def _everything(
     folders: Iterable[Path], configured: Sequence[Entry], codecs: CodecFolder, before: Finds
 ) -> Iterator[Find]:
     """Every find; whoever comes first has the better claim."""
-    yield from in_folder(BUILT_IN, Origin.BUILT_IN, before)
+    for find in in_folder(BUILT_IN, Origin.BUILT_IN, _SHIPPED):
+        _SHIPPED[find.where] = find
+        yield find
     for entry in configured:
         yield Find(str(entry.path), Origin.CONFIGURED, (entry,))
     yield from codecs.finds(before)

@@ -150,7 +150,9 @@ async def test_a_hanging_shadow_holds_nobody_up():
     task.cancel()
 
 
-async def test_whatever_a_shadow_raises_it_goes_on(caplog):
+async def test_whatever_a_shadow_raises_it_goes_on(caplog, monkeypatch):
+    monkeypatch.setattr("ingest.shadow._PAUSE", 0.01)
+
     def broken(call):
         raise OSError("no worker")
 

@@ -5,6 +5,7 @@ import pytest
 from decoders.decoder import Decoder
 from decoders.errors import DecodeError
 from decoders.readings import PeopleCount, QualityFlag, Reading
+from tests.support.for_each import for_each
 
 from .cases import REGISTRY, Case, all_cases, cases, uplink
 
@@ -16,7 +17,7 @@ def test_the_people_counters_are_there() -> None:
     assert {decoder.vendor for decoder in COUNTERS} >= {"Parametric", "Milesight", "IMBuildings", "Terabee"}
 
 
-@pytest.mark.parametrize("case", [case for case in all_cases() if case.readings], ids=str)
+@for_each(case for case in all_cases() if case.readings)
 def test_no_two_readings_of_one_uplink_have_one_key(case: Case) -> None:
     """The database would keep the first and drop the other, silently."""
     readings = decoded(REGISTRY.by_name(case.decoder), case)

@@ -1,9 +1,8 @@
 """Every vector decodes to its hand-checked readings, and those agree with the vendor wherever they should."""
 
-import pytest
-
 from decoders.readings import quantities
 from stadtfunk.kit.expectations import differences, same
+from tests.support.for_each import for_each
 
 from . import vendors_bays_and_people, vendors_heat, vendors_soil, vendors_wmbus
 from .cases import REGISTRY, Case, all_cases
@@ -51,12 +50,12 @@ ROUNDED = 0.005
 """element-parsers' examples round to four digits of m3/m3."""
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@for_each(CASES)
 def test_decodes_to_the_hand_checked_readings(case: Case) -> None:
     assert list(differences(REGISTRY.by_name(case.decoder), case)) == []
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.vendor and case.readings], ids=str)
+@for_each(case for case in CASES if case.vendor and case.readings)
 def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_why(case: Case) -> None:
     ours: dict[str, object] = {}
     for entry in case.readings or ():
@@ -73,7 +72,7 @@ def test_the_hand_checked_readings_agree_with_the_vendor_but_where_a_note_says_w
     assert case.note or not case.deviates
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@for_each(CASES)
 def test_every_vector_names_its_source(case: Case) -> None:
     assert case.source
     assert (case.readings is None) != (case.error is None)

@@ -7,13 +7,14 @@ import pytest
 from decoders.errors import Rejected, RejectReason
 from ingest.formats import parser_for
 from tests.events.corpus import Poison, example, poison
+from tests.support.for_each import for_each
 from tests.unit.formats.support import TREE, TTS_TREE, outcome
 
 CASES = poison()
 SECRET = "S3CRET"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each(CASES, name=lambda case: case.name)
 def test_poison_is_refused_with_its_reason(case: Poison):
     with pytest.raises(Rejected) as caught:
         parser_for(case.wire_format)(case.delivery)

@@ -111,6 +111,12 @@ def pipeline(
     )
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries come after some hundredths of their time."""
+    monkeypatch.setattr("ingest.outage.FIRST_PAUSE", 0.01)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
         while not condition():

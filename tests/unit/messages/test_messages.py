@@ -9,6 +9,7 @@ import pytest
 import stadtfunk
 from config.problems import MESSAGES
 from stadtfunk.messages import catalogue, language, read_catalogue, text
+from tests.support.for_each import for_each
 
 PACKAGE = Path(stadtfunk.__file__).parent
 UNTRANSLATED = {"{error}"}
@@ -32,7 +33,7 @@ def details(template):
     return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
+@for_each(SENTENCES)
 def test_every_sentence_is_translated_with_the_same_details(sentence):
     assert sentence in catalogue()
     assert details(catalogue()[sentence]) == details(sentence)

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from string import Formatter
 
-import pytest
 from jinja2 import nodes
 
 import portal
 from portal.pages import environment
 from portal.translation import Translator, catalogue
+from tests.support.for_each import for_each
 
 PACKAGE = Path(portal.__file__).parent
 CALLS = {"_", "_n"}
@@ -51,7 +51,7 @@ def details(sentence):
     return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
+@for_each(SENTENCES)
 def test_every_sentence_has_its_english_form_with_the_same_details(sentence):
     assert sentence in catalogue()
     assert details(catalogue()[sentence]) == details(sentence)
