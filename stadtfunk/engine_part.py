@@ -8,12 +8,12 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from alerts.charging.metrics import ChargingMetrics
-from alerts.charging.sources import ChargingSources
 from alerts.engine import Engine
 from alerts.metrics import EngineMetrics
 from config.problems import ConfigurationError
 from config.settings import Settings
 from portal.health import Check
+from stadtfunk.charging_part import ChargingPart
 from stadtfunk.outbox_part import OutboxPart
 from storage.database import Role, connect
 
@@ -37,7 +37,7 @@ class EnginePart:
         reread: Callable[[], Settings] | None = None,
     ) -> None:
         connector = partial(connect, settings.database, role=Role.ALERTS, application_name="stadtfunk alerts")
-        self._charging = ChargingSources(settings.charging, connector, charging)
+        self._charging = ChargingPart(settings.charging, connector, charging)
         self._engine = Engine(settings.alerts, connector, EngineMetrics(registry), recheck=self._charging)
         self._outbox = OutboxPart(settings, registry)
         self._settings = settings
@@ -53,12 +53,16 @@ class EnginePart:
         self._asked.set()
 
     def use(self, settings: Settings) -> None:
-        """Take other rules, channels and hours over, if they differ; nothing when a channel cannot be made."""
+        """Take rules, channels, hours and charge points' sources over, if they differ; all of it or nothing."""
         try:
+            take_charging = self._charging.prepare(settings.charging)
             self._outbox.use(settings)
-        except ConfigurationError as error:
+        except (ConfigurationError, OSError) as error:
             log.error("reload_failed reason=%r", str(error))
             return
+        take_charging()
+        if settings.charging != self._settings.charging:
+            log.info("charging_sources_reloaded")
         if settings.alerts != self._settings.alerts:
             self._engine.use(settings.alerts)
             log.info("alert_rules_reloaded rules=%d", len(settings.alerts.rules))

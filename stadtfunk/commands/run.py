@@ -32,7 +32,8 @@ def run(
 ) -> None:
     """Receive, decode, store, raise alerts, and show the portal where it is enabled, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads decoders, mapping and alert rules. Of several engines on one database one is active, others stand by.
+    SIGHUP reloads decoders, mapping, alert rules, channels and sources of charge points. Of several engines on one
+    database one is active, others stand by.
 
     Exit code 3: another Stadtfunk uses the same client id or spool.
     """
