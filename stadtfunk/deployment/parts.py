@@ -16,7 +16,7 @@ class Account(IntEnum):
     GRAFANA = 472
     MOSQUITTO = 1883
     STADTFUNK = 10001
-    CHIRPSTACK = 65534
+    NOBODY = 65534  # of ChirpStack, Prometheus and Alertmanager
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +87,10 @@ SECRETS: Final = (
     Secret("chirpstack-database", Account.POSTGRES),
     Secret("chirpstack-api", Account.ROOT),
 )
+
+TO_FILL: Final = {
+    "alertmanager-smtp": Account.NOBODY,
+    "alertmanager-on-call": Account.NOBODY,
+    "alertmanager-watchdog": Account.NOBODY,
+}
+"""Secrets of other people's services, which an operator writes into empty files."""

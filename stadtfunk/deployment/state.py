@@ -19,7 +19,7 @@ from portal.user_roles import UserRole
 from stadtfunk.deployment.certificates import Authority, Pair, needs_renewal
 from stadtfunk.deployment.files import Folder
 from stadtfunk.deployment.mosquitto import password_file
-from stadtfunk.deployment.parts import BROKER_USERS, SECRETS, Account
+from stadtfunk.deployment.parts import BROKER_USERS, SECRETS, TO_FILL, Account
 
 CA_FILE, CA_KEY = "ca.pem", "ca.key"
 BROKER_NAME = "mosquitto"
@@ -47,6 +47,8 @@ def prepare(
     """
     folder = Folder(path, own)
     values = {one.name: folder.random(one.name, one.owner, shared=one.shared) for one in SECRETS}
+    for name, owner in TO_FILL.items():
+        folder.write(name, folder.read(name) or b"\n", owner)
     _certificates(folder, hosts, now)
     _broker(folder, values, gateways)
     _portal(folder, values)
@@ -107,4 +109,4 @@ def _chirpstack(folder: Folder, values: dict[str, str]) -> None:
     }
     for name in ("chirpstack.toml", "region_eu868.toml"):
         text = files("config").joinpath("deployment", "chirpstack", name).read_text(encoding="utf-8")
-        folder.write(f"chirpstack-{name}", Template(text).substitute(placed).encode(), Account.CHIRPSTACK)
+        folder.write(f"chirpstack-{name}", Template(text).substitute(placed).encode(), Account.NOBODY)

@@ -133,5 +133,5 @@ def test_files_belong_to_their_readers(tmp_path):
     assert found["database-grafana"] == (Account.GRAFANA, ours, 0o440)
     assert found["mosquitto-passwords"] == (Account.MOSQUITTO, Account.MOSQUITTO, 0o400)
     assert found["proxy.pem"] == (Account.HAPROXY, Account.HAPROXY, 0o400)
-    assert found["chirpstack-chirpstack.toml"] == (Account.CHIRPSTACK, Account.CHIRPSTACK, 0o400)
+    assert found["chirpstack-chirpstack.toml"] == (Account.NOBODY, Account.NOBODY, 0o400)
     assert found["ca.key"] == found["portal-admin"] == (0, 0, 0o600)
