@@ -13,7 +13,8 @@ from typing import Final
 
 from psycopg import sql
 
-from decoders.readings import HeatMeter, ParkingBay, Reading, TreeMoisture
+from decoders.readings import KINDS, DeviceHealth, HeatMeter, ParkingBay, Reading, TreeMoisture
+from decoders.uplink import Privacy
 from storage.buckets import ZONE, Width
 from storage.database import Connection
 from storage.rollup_parts import relation, stored_before
@@ -53,7 +54,17 @@ FILES: Final = (
     ViewFile("views_trees", (TreeMoisture,)),
     ViewFile("views_heat", (HeatMeter,)),
     ViewFile("views_parking", (ParkingBay,)),
+    ViewFile("views_network", KINDS),
 )
+
+
+def _public_reading() -> sql.Composed:
+    """True when the device `d` ever measured something of the city's. Any device tells its battery, a meter's too."""
+    kinds = [kind for kind in KINDS if kind.privacy is Privacy.PUBLIC and kind is not DeviceHealth]
+    sent = "EXISTS (SELECT FROM {} AS r WHERE r.device_id = d.id)"
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL(sent).format(relation(kind.kind)) for kind in kinds))
+
+
 _VALUES: Final[dict[str, sql.Composable]] = {
     "zone": sql.Literal(ZONE),
     "day_end": Width.DAILY.end(sql.SQL("p.bucket")),
@@ -61,6 +72,7 @@ _VALUES: Final[dict[str, sql.Composable]] = {
     "day_start": Width.DAILY.start(sql.SQL("w.stored_before")),
     "stored_before": stored_before(HeatMeter),
     "least": sql.Literal(LEAST_METERS),
+    "public": _public_reading(),
     "occupancy_stale": sql.Literal(OCCUPANCY_STALE),
     "evse_stale": sql.Literal(EVSE_STALE),
     "codes": sql.SQL(", ").join(map(sql.Literal, CASE_CODES)),
