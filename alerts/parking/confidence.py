@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from alerts.parking.inputs import Doubts
+from alerts.parking.inputs import EVER, Doubts
 from alerts.parking.occupancy import Occupancy, Presence
 from alerts.parking.points import BLOCKED, Piece
 from alerts.parking.settings import ParkingSettings
@@ -27,7 +27,6 @@ class Doubt(StrEnum):
     FLAPPING = "flapping"
     LEARNING = "learning"
     BATTERY_LOW = "battery_low"
-    WEATHER = "weather"
     AMBIGUOUS = "ambiguous"
     NEIGHBOUR = "neighbour"
     BLOCKED = "blocked"
@@ -62,12 +61,11 @@ class Judge:
             Doubt.FLAPPING: weights.flapping if self.flapped(at, within=_FLAPPED_WITHIN) else 0,
             Doubt.LEARNING: weights.learning if covering(self.doubts.learning, at) else 0,
             Doubt.BATTERY_LOW: weights.battery_low if covering(self.doubts.battery_low, at) else 0,
-            Doubt.WEATHER: weights.weather if covering(self.doubts.weather, at) else 0,
             Doubt.AMBIGUOUS: weights.ambiguous if piece is not None and piece.ambiguous else 0,
             Doubt.NEIGHBOUR: weights.neighbour if self._neighbour_moved() else 0,
             Doubt.BLOCKED: weights.blocked if piece is not None and piece.raw.upper() == BLOCKED else 0,
             Doubt.SECOND_SENSOR: weights.second_sensor if covering(self.doubts.second_sensor, at) else 0,
-            Doubt.IMPRECISE: -imprecision(self.doubts.confirmed, self.doubts.false_alarms, -weights.imprecise_most),
+            Doubt.IMPRECISE: -imprecision(*self._record(), -weights.imprecise_most),
         }
         return [Part(reason, change) for reason, change in found.items() if change]
 
@@ -92,6 +90,17 @@ class Judge:
 
     def _missed(self, at: datetime) -> int:
         return sum(1 for missing in self.presence.missing if self.occupancy.since < missing <= at)
+
+    def _record(self) -> tuple[int, int]:
+        """How often this sensor was right and wrong in cases whose end was known before the vehicle came.
+
+        What is learned later, from this case, too, changes no case that was judged before: a replay says the same.
+        """
+        since = self.occupancy.since
+        own = next((span for span in self.doubts.sensors if span.covers(since)), EVER)
+        known = [one for one in self.doubts.lessons if one.at < since and own.covers(one.since)]
+        right = sum(one.confirmed for one in known)
+        return right, len(known) - right
 
     def _neighbour_moved(self) -> bool:
         since = self.occupancy.since

@@ -1,11 +1,13 @@
 """From stories to findings: one case for an occupancy, or for a group of bays, in the words of the alert engine."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerts.model import Ended, Finding, Json, Severity, SubjectKind
 from alerts.parking.confidence import score
-from alerts.parking.inputs import Bay, Regime, Status
+from alerts.parking.inputs import EVER, Bay, Regime, Status
+from alerts.parking.occupancy import Occupancy
 from alerts.parking.story import BayStory, Ticket, TicketKind
 from alerts.parking.verdict import Code, Verdict, latest_opening
 
@@ -31,14 +33,15 @@ def priority(code: Code, confidence: int, since: datetime, now: datetime) -> flo
 
 def cases(stories: Sequence[BayStory]) -> list[Finding]:
     """The cases of all bays; those of a group that overlap are one case of its station."""
-    single = [story for story in stories if not story.bay.group]
-    found = [_finding(story, verdict) for story in single for verdict in story.verdicts if verdict.case.raised]
-    groups: dict[str, list[BayStory]] = {}
-    for story in stories:
-        if story.bay.group:
-            groups.setdefault(story.bay.group, []).append(story)
-    for several in groups.values():
-        found += _group_findings(several)
+    pairs = [(story, verdict) for story in stories for verdict in story.verdicts if verdict.case.raised]
+    found = [_finding(story, verdict) for story, verdict in pairs if not verdict.group]
+    bays = Counter(story.bay.group for story in stories)
+    groups: dict[str, list[tuple[BayStory, Verdict]]] = {}
+    for story, verdict in pairs:
+        if verdict.group:
+            groups.setdefault(verdict.group, []).append((story, verdict))
+    for group, several in groups.items():
+        found += _group_findings(several, bays[group])
     return found
 
 
@@ -72,9 +75,8 @@ def _finding(story: BayStory, verdict: Verdict) -> Finding:
     )
 
 
-def _group_findings(stories: Sequence[BayStory]) -> Iterator[Finding]:
+def _group_findings(pairs: "_Cluster", bays: int) -> Iterator[Finding]:
     """One finding for each time in which cases of the group's bays overlap; the first of them names it."""
-    pairs = [(story, verdict) for story in stories for verdict in story.verdicts if verdict.case.raised]
     pairs.sort(key=lambda pair: (pair[1].case.raised[0].opened_at, pair[0].bay.key))
     clusters: list[_Cluster] = []
     for story, verdict in pairs:
@@ -83,7 +85,7 @@ def _group_findings(stories: Sequence[BayStory]) -> Iterator[Finding]:
         else:
             clusters.append([(story, verdict)])
     for cluster in clusters:
-        yield _group_finding(cluster, len(stories))
+        yield _group_finding(cluster, bays)
 
 
 def _reaches(cluster: "_Cluster", verdict: Verdict) -> bool:
@@ -155,7 +157,7 @@ def _facts(bay: Bay, verdict: Verdict) -> Mapping[str, Json]:
     return {
         "bay": bay.key,
         "station": bay.station,
-        "evses": list(bay.evses),
+        "evses": _serving(bay, occupancy),
         "regime": None if sign is None else sign.regime,
         "sign_version": None if sign is None else sign.version,
         "legal_end": None if verdict.legal_end is None else verdict.legal_end.isoformat(),
@@ -169,6 +171,13 @@ def _facts(bay: Bay, verdict: Verdict) -> Mapping[str, Json]:
             for one in verdict.case.raised
         ],
     }
+
+
+def _serving(bay: Bay, occupancy: Occupancy) -> list[Json]:
+    """The charge points that served the bay while the vehicle stood there."""
+    end = occupancy.closed_at or EVER.end
+    named = [link.evse for link in bay.served if link.valid.start < end and occupancy.since < link.valid.end]
+    return list(dict.fromkeys(named))
 
 
 def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:

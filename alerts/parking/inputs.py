@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from alerts.calendar import ALWAYS, Hours
 from alerts.charging.status import EvseState
 from alerts.spans import Span, Spans
 from decoders.readings import BayEvent
+
+EVER: Final = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class Regime(StrEnum):
@@ -45,16 +47,25 @@ class Sign:
     legal_basis_until: datetime | None = None
 
 
+class Link(NamedTuple):
+    """A charge point that serves a bay for a time; `shared`: any bay of its group may use it."""
+
+    evse: str
+    valid: Span
+    shared: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Bay:
     """One bay.
 
     Attributes:
         key: the asset's key.
-        evses: charge points that serve it, by their normalised keys.
-        group: bays that share their charge points with this one (its station); empty for a bay with its own.
+        evses: charge points that serve it now, by their normalised keys.
+        group: bays with which it shares charge points at some time (its station); empty for a bay with its own.
         signs: in order of validity.
         out_of_service: maintenance, roadworks: nothing is accused.
+        links: which charge point served it when; none: `evses`, ever since.
     """
 
     key: str
@@ -63,6 +74,16 @@ class Bay:
     group: str = ""
     signs: Sequence[Sign] = ()
     out_of_service: Spans = ()
+    links: Sequence[Link] = ()
+
+    @property
+    def served(self) -> Sequence[Link]:
+        """Every charge point that served it, and when."""
+        return self.links or [Link(evse, EVER, bool(self.group)) for evse in self.evses]
+
+    def shares(self, at: datetime) -> bool:
+        """True when it shared its charge points at `at`."""
+        return any(link.shared and link.valid.covers(at) for link in self.served)
 
 
 class Sighting(NamedTuple):
@@ -73,6 +94,7 @@ class Sighting(NamedTuple):
         occupied: None when it says nothing about the bay (start-up, blocked sensor).
         f_cnt, session: frame counter, and what tells LoRaWAN sessions apart (`dev_addr`).
         uplink: key of the stored uplink, for the evidence.
+        until: when the sensor was taken from the bay: from then on its word is none.
     """
 
     at: datetime
@@ -81,6 +103,7 @@ class Sighting(NamedTuple):
     f_cnt: int = 0
     session: str = ""
     uplink: str = ""
+    until: datetime = EVER.end
 
 
 class Frame(NamedTuple):
@@ -102,17 +125,33 @@ class Status(NamedTuple):
     id: int = 0
 
 
+class Lesson(NamedTuple):
+    """What people found in a case: `since` when the vehicle stood there, `at` when it was known."""
+
+    since: datetime
+    at: datetime
+    confirmed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What lowers or raises confidence and is not seen in the bay's own messages."""
+    """What lowers or raises confidence and is not seen in the bay's own messages.
+
+    Attributes:
+        learning: when the sensor was new to its place, or had just been started.
+        battery_low: when its last word about its battery was a bad one.
+        neighbour_changes: changes of the other bays at the station.
+        second_sensor: when a sensor of another make said that the bay is occupied.
+        sensors: when which sensor was in the bay, one span for each: it answers for its own cases only.
+        lessons: what people found in past cases of the bay.
+    """
 
     learning: Spans = ()
     battery_low: Spans = ()
-    weather: Spans = ()
     neighbour_changes: Sequence[datetime] = ()
     second_sensor: Spans = ()
-    confirmed: int = 0
-    false_alarms: int = 0
+    sensors: Spans = ()
+    lessons: Sequence[Lesson] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
@@ -12,18 +12,16 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from alerts.charging.status import EvseState, evse_key
-from alerts.parking.inputs import Bay, Doubts, Frame, History, Sighting, Sign, Status
+from alerts.parking.doubts import agreeing, load_doubts
+from alerts.parking.inputs import EVER, Bay, Frame, History, Link, Sighting, Sign, Status
 from alerts.parking.points import point
-from alerts.parking.settings import Timers
+from alerts.parking.sensors import FOREVER, Sensors, load_sensors
+from alerts.parking.settings import ParkingSettings, Timers
 from alerts.parking.signs import SignSettings, out_of_service, signs_of
-from alerts.spans import Span, Spans, common, joined
+from alerts.spans import Span, Spans, common, joined, without
 from decoders.readings import BayEvent
 from storage.database import Connection
 from storage.statements import load
-
-CONFIRMED = ("VERWARNUNG_ERTEILT", "BUSSGELD_ANZEIGE", "ABGESCHLEPPT", "ERMAHNUNG")
-FALSE_ALARMS = ("KEIN_FAHRZEUG", "FAHRZEUG_LAEDT_DOCH")
-"""Outcomes of people that say that a sensor was right, or wrong."""
 
 SETTLED_AFTER = timedelta(hours=3)
 """A message is hardly later than this; a later one is found by `recent_sightings` and read with a longer history."""
@@ -35,35 +33,37 @@ _log = logging.getLogger(__name__)
 
 
 class Print(NamedTuple):
-    """How many rows there are and the newest of them: changes when something arrived."""
+    """How many bays and links to charge points there are, and the newest of them: changes when one did."""
 
-    rows: int
-    newest: object
+    bays: int
+    changed_at: object
+    links: int
+    linked_at: object
+    ended: int
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A bay, its charge points' neighbours of the same station, and where it lies."""
+    """A bay, where it lies, and what it has beside it at its station: other bays, and charge points with its own."""
 
     bay: Bay
     district: str
     station_evses: tuple[str, ...]
+    neighbours: tuple[str, ...] = ()
 
 
 async def load_sites(connection: Connection, default_signs: Sequence[SignSettings], zone: ZoneInfo) -> dict[str, Site]:
     """All bays of the city by key."""
+    links: dict[str, list[Link]] = defaultdict(list)
+    for key, evse, shared, start, end in await (await connection.execute(_QUERIES["links"])).fetchall():
+        links[key].append(Link(evse, Span(start, end), shared))
     rows = await (await connection.execute(_QUERIES["bays"])).fetchall()
-    evses: dict[str, set[str]] = defaultdict(set)
-    for _, _, attributes in rows:
-        evses[str(attributes.get("station", ""))].update(_evses(attributes))
-    return {
-        key: Site(
-            _bay(key, attributes, default_signs, zone),
-            district,
-            tuple(sorted(evses[str(attributes.get("station", ""))])),
-        )
-        for key, district, attributes in rows
-    }
+    bays = {key: _bay(key, attributes, links[key], default_signs, zone) for key, _, attributes in rows}
+    streets: dict[str, list[Bay]] = defaultdict(list)
+    for bay in bays.values():
+        if bay.station:
+            streets[bay.station].append(bay)
+    return {key: _site(bays[key], district, streets[bays[key].station]) for key, district, _ in rows}
 
 
 async def sites_print(connection: Connection) -> Print:
@@ -120,24 +120,28 @@ async def load_histories(
     now: datetime,
     *,
     rule: str,
-    timers: Timers,
+    settings: ParkingSettings,
 ) -> dict[str, History]:
     """The histories of bays, by key; `windows` says from where on."""
-    keys = [site.bay.key for site in sites]
+    keys, timers = [site.bay.key for site in sites], settings.timers
     values = {"keys": keys, "starts": [windows[key] for key in keys], "now": now}
-    sightings = await _sightings(connection, values)
-    frames = await _frames(connection, values)
+    sensors = await load_sensors(connection, values)
+    sightings, others = await _sightings(connection, values, sensors)
+    frames = await _frames(connection, values, sensors)
     statuses, sources = await _statuses(connection, sites, windows, now)
     contacts = await _contacts(connection, min(windows[key] for key in keys) - timedelta(hours=1), now)
-    records = await _records(connection, rule)
+    bays, neighbours = [site.bay for site in sites], {site.bay.key: site.neighbours for site in sites}
+    doubts = await load_doubts(connection, bays, neighbours, sensors, sightings, values, rule=rule, settings=settings)
     return {
         site.bay.key: History(
             sightings[site.bay.key],
             frames[site.bay.key],
-            [one for evse in site.bay.evses for one in statuses[evse]],
-            _together({sources[evse] for evse in site.bay.evses if evse in sources}, contacts, timers),
+            [one for evse in {link.evse: None for link in site.bay.served} for one in statuses[evse]],
+            _together(site.bay.served, sources, contacts, timers),
             _points_free(site, statuses, sources, contacts, timers, now),
-            replace(records.get(site.bay.key, Doubts()), neighbour_changes=_neighbours(site, sites, sightings)),
+            replace(
+                doubts[site.bay.key], second_sensor=agreeing(sightings[site.bay.key], others[site.bay.key], timers)
+            ),
         )
         for site in sites
     }
@@ -160,8 +164,17 @@ def _earliest(groups: Mapping[str, str], windows: Mapping[str, datetime]) -> dic
     return found
 
 
-def _bay(key: str, attributes: Mapping[str, object], default_signs: Sequence[SignSettings], zone: ZoneInfo) -> Bay:
-    """The bay of an asset; one whose signs cannot be read is not judged, and costs the others nothing."""
+def _bay(
+    key: str,
+    attributes: Mapping[str, object],
+    links: Sequence[Link],
+    default_signs: Sequence[SignSettings],
+    zone: ZoneInfo,
+) -> Bay:
+    """The bay of an asset; one whose signs cannot be read is not judged, and costs the others nothing.
+
+    Which charge points served it when is known from its links; a bay that nobody linked yet has those that it names.
+    """
     signs: Sequence[Sign] = ()
     closed: Spans = ()
     try:
@@ -170,8 +183,15 @@ def _bay(key: str, attributes: Mapping[str, object], default_signs: Sequence[Sig
         problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         _log.error("bay_not_judged key=%s reason=%r", key, problems)
     station = str(attributes.get("station", ""))
-    group = station if str(attributes.get("mapping", "")).upper() == "GROUP" else ""
-    return Bay(key, station, _evses(attributes), group=group, signs=signs, out_of_service=closed)
+    named = tuple(link.evse for link in links if link.valid.end >= FOREVER) if links else _evses(attributes)
+    shared = any(link.shared for link in links) if links else str(attributes.get("mapping", "")).upper() == "GROUP"
+    return Bay(key, station, named, station if shared else "", signs, closed, links)
+
+
+def _site(bay: Bay, district: str, street: Sequence[Bay]) -> Site:
+    """The bay with what lies beside it."""
+    evses = {link.evse for one in (bay, *street) for link in one.served}
+    return Site(bay, district, tuple(sorted(evses)), tuple(one.key for one in street if one.key != bay.key))
 
 
 def _evses(attributes: Mapping[str, object]) -> tuple[str, ...]:
@@ -179,22 +199,40 @@ def _evses(attributes: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(evse_key(str(one)) for one in listed) if isinstance(listed, list) else ()
 
 
-async def _sightings(connection: Connection, values: Mapping[str, object]) -> dict[str, list[Sighting]]:
+async def _sightings(
+    connection: Connection, values: Mapping[str, object], sensors: Mapping[str, Sensors]
+) -> tuple[dict[str, list[Sighting]], dict[str, list[Sighting]]]:
+    """What the bays' sensors said, and what second sensors of another make did."""
     found: dict[str, list[Sighting]] = defaultdict(list)
+    others: dict[str, list[tuple[str, Sighting]]] = defaultdict(list)
+    makes: dict[str, set[str]] = defaultdict(set)
     for row in await (await connection.execute(_QUERIES["sightings"], values)).fetchall():
-        key, at, occupied, certain, event, f_cnt, dev_addr, device, ns_time = row
-        uplink = f"{device}/{ns_time.isoformat()}/{f_cnt}"
-        seen = occupied if certain else None
-        found[key].append(
-            Sighting(at, seen, BayEvent(event or BayEvent.STARTUP), f_cnt, f"{device}/{dev_addr}", uplink)
+        key, binding, at, occupied, certain, event, f_cnt, dev_addr, device, ns_time, make = row
+        one = Sighting(
+            at,
+            occupied if certain else None,
+            BayEvent(event or BayEvent.STARTUP),
+            f_cnt,
+            f"{device}/{dev_addr}",
+            f"{device}/{ns_time.isoformat()}/{f_cnt}",
+            sensors[key].until(binding),
         )
-    return found
+        if sensors[key].first(binding, at):
+            found[key].append(one)
+            makes[key].add(make)
+        else:
+            others[key].append((make, one))
+    seconds = {key: [one for make, one in several if make not in makes[key]] for key, several in others.items()}
+    return found, defaultdict(list, seconds)
 
 
-async def _frames(connection: Connection, values: Mapping[str, object]) -> dict[str, list[Frame]]:
+async def _frames(
+    connection: Connection, values: Mapping[str, object], sensors: Mapping[str, Sensors]
+) -> dict[str, list[Frame]]:
     found: dict[str, list[Frame]] = defaultdict(list)
-    for key, at, session, f_cnt in await (await connection.execute(_QUERIES["frames"], values)).fetchall():
-        found[key].append(Frame(at, session, f_cnt))
+    for key, binding, at, session, f_cnt in await (await connection.execute(_QUERIES["frames"], values)).fetchall():
+        if sensors[key].first(binding, at):
+            found[key].append(Frame(at, session, f_cnt))
     return found
 
 
@@ -224,20 +262,22 @@ async def _contacts(connection: Connection, oldest: datetime, now: datetime) -> 
     return found
 
 
-async def _records(connection: Connection, rule: str) -> dict[str, Doubts]:
-    values = {"rule": rule, "confirmed": list(CONFIRMED), "false_alarms": list(FALSE_ALARMS)}
-    rows = await (await connection.execute(_QUERIES["records"], values)).fetchall()
-    return {subject: Doubts(confirmed=right, false_alarms=wrong) for subject, right, wrong in rows}
-
-
-def _together(sources: Collection[str], contacts: Mapping[str, Spans], timers: Timers) -> Spans:
-    """When all sources of a bay's charge points were in contact: one that is silent leaves its bay unknown."""
-    several = [contacts.get(source, ()) for source in sorted(sources)]
-    if len(several) == 1:
-        return several[0]
-    lasting = [[Span(one.start, max(one.end, one.start + _MOMENT)) for one in spans] for spans in several]
-    linked = [joined(spans, gap=timers.evse_stale) for spans in lasting]
-    return reduce(common, linked) if linked else ()
+def _together(
+    links: Sequence[Link], sources: Mapping[str, str], contacts: Mapping[str, Spans], timers: Timers
+) -> Spans:
+    """When all sources of the charge points that served the bay were in contact: a silent one leaves it unknown."""
+    served: dict[str, list[Span]] = defaultdict(list)
+    for link in links:
+        if link.evse in sources:
+            served[sources[link.evse]].append(link.valid)
+    if len(served) == 1:
+        return contacts.get(next(iter(served)), ())
+    known = []
+    for source, times in sorted(served.items()):
+        lasting = [Span(one.start, max(one.end, one.start + _MOMENT)) for one in contacts.get(source, ())]
+        linked = common(joined(lasting, gap=timers.evse_stale), joined(times))
+        known.append(joined([*linked, *without([EVER], joined(times))]))
+    return reduce(common, known) if known else ()
 
 
 def _points_free(
@@ -249,16 +289,9 @@ def _points_free(
     now: datetime,
 ) -> Spans:
     """When another charge point of the station was free."""
-    others = [evse for evse in site.station_evses if evse not in site.bay.evses and evse in sources]
+    own = {link.evse for link in site.bay.served}
+    others = [evse for evse in site.station_evses if evse not in own and evse in sources]
     pieces = (
         piece for evse in others for piece in point(statuses[evse], contacts.get(sources[evse], ()), timers, now).pieces
     )
     return joined(piece.span for piece in pieces if piece.state.idle)
-
-
-def _neighbours(site: Site, sites: Sequence[Site], sightings: Mapping[str, Sequence[Sighting]]) -> list[datetime]:
-    """Changes of the other bays at the station."""
-    if not site.bay.station:
-        return []
-    others = [other.bay.key for other in sites if other.bay.station == site.bay.station and other is not site]
-    return [one.at for key in others for one in sightings[key] if one.event is BayEvent.CHANGE]

@@ -108,7 +108,8 @@ class Machine:
         times = {since, scene.end}
         pieces = [piece.span for piece in scene.pieces]
         spans = (pieces, scene.known, scene.proven, scene.reserved, scene.limited, scene.out_of_service)
-        for several in (*spans, scene.judge.occupancy.gaps, scene.others_free):
+        doubts = (scene.judge.doubts.learning, scene.judge.doubts.battery_low, scene.judge.doubts.second_sensor)
+        for several in (*spans, *doubts, scene.judge.occupancy.gaps, scene.others_free):
             times.update(edges(several))
         times.update(one.at for one in scene.judge.presence.sightings)
         for stay in scene.stays:

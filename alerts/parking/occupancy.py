@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from alerts.parking.inputs import Frame, Sighting
+from alerts.parking.inputs import EVER, Frame, Sighting
 from alerts.parking.settings import Timers
-from alerts.spans import Span, Spans, joined
+from alerts.spans import Span, Spans, common, joined
 from decoders.readings import BayEvent
 
 _LATE_FRAMES = 16
@@ -27,6 +27,8 @@ class Occupancy:
         since_uncertain: the arrival itself was not heard, only a heartbeat.
         inferred: no message told it from the vehicle before; a session did.
         left_unseen: it ended without a message: at its last sighting.
+        came_after: the last message before an arrival that nobody heard: it came some time after that.
+        told_by: when the session began that told it from the vehicle before.
     """
 
     since: datetime
@@ -36,10 +38,16 @@ class Occupancy:
     since_uncertain: bool = False
     inferred: bool = False
     left_unseen: bool = False
+    came_after: datetime | None = None
+    told_by: datetime | None = None
 
     def end(self, now: datetime) -> datetime:
         """Up to when it stood there, seen from `now`."""
         return now if self.until is None else self.until
+
+    def judged_until(self, now: datetime) -> datetime:
+        """Up to when it is judged: one that nobody saw leave counted as there until something told of it."""
+        return self.closed_at if self.left_unseen and self.closed_at is not None else self.end(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +190,29 @@ def _with_gap(first: Occupancy, second: Occupancy) -> Occupancy:
 def _described(one: Occupancy, states: Sequence[Sighting]) -> Occupancy:
     """With what its first message says about the arrival."""
     first = next(state for state in states if state.at == one.since and state.occupied)
-    return replace(one, since_uncertain=first.event is BayEvent.HEARTBEAT)
+    if first.event is not BayEvent.HEARTBEAT:
+        return one
+    before = max((state.at for state in states if state.at < one.since), default=None)
+    return replace(one, since_uncertain=True, came_after=before)
 
 
 def _known(heard: Sequence[Sighting], timers: Timers, now: datetime) -> list[Span]:
-    """From each message that tells the state to the next message, at most until it is stale."""
-    ends = [one.at for one in heard[1:]] + [now]
-    spans = (
-        Span(one.at, min(end, one.at + timers.occupancy_stale))
+    """When the state is known, up to now."""
+    return common(known_spans(heard, timers), [Span(EVER.start, now)])
+
+
+def known_spans(heard: Sequence[Sighting], timers: Timers, *, occupied: bool | None = None) -> list[Span]:
+    """From each message that tells the state to the next, at most until it is stale or its sensor was taken away.
+
+    Args:
+        occupied: only such states.
+    """
+    ends = [one.at for one in heard[1:]] + [EVER.end]
+    return joined(
+        Span(one.at, min(end, one.at + timers.occupancy_stale, one.until))
         for one, end in zip(heard, ends, strict=False)
-        if one.occupied is not None
+        if one.occupied is not None and occupied in (None, one.occupied)
     )
-    return joined(spans)
 
 
 def _missing(frames: Sequence[Frame]) -> Iterator[datetime]:

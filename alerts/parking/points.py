@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from alerts.charging.status import EvseState
-from alerts.parking.inputs import Status
+from alerts.parking.inputs import EVER, Status
 from alerts.parking.settings import Timers
 from alerts.spans import Span, Spans, common, joined, without
 
@@ -52,6 +52,20 @@ def point(statuses: Sequence[Status], contacts: Spans, timers: Timers, now: date
         [piece for one in raw for piece in _as_known(one, fresh)],
         joined(spans, gap=timers.evse_stale),
         sessions(raw, timers, now),
+    )
+
+
+def serving(one: Point, times: Spans) -> Point:
+    """A point as a group of bays knows it: outside of `times` it was none of theirs, as if it had been taken away."""
+    return Point(
+        sorted(
+            [
+                *(piece._replace(span=span) for piece in one.pieces for span in common([piece.span], times)),
+                *(Piece(span, EvseState.OUT_OF_SERVICE) for span in without([EVER], times)),
+            ]
+        ),
+        joined([*common(one.proven, times), *without([EVER], times)]),
+        [Span(own.start, min(own.end, time.end)) for own in one.sessions for time in times if time.covers(own.start)],
     )
 
 

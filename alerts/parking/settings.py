@@ -76,9 +76,8 @@ class Weights(_Settings):
     missed_frame: int = Field(default=-15, description="for each frame missing since the arrival")
     missed_frames_most: int = Field(default=-30, description="for all missing frames together")
     flapping: int = Field(default=-25, description="the sensor flapped in the last hour")
-    learning: int = Field(default=-15, description="the sensor is learning, or restarted in the last day")
+    learning: int = Field(default=-15, description="the sensor is learning its place, or restarted in the last day")
     battery_low: int = Field(default=-10, description="the sensor's battery is low")
-    weather: int = Field(default=-20, description="snow or ice is likely")
     ambiguous: int = Field(default=-20, description="several bays share the charge points and any could be meant")
     neighbour: int = Field(default=-10, description="a neighbouring bay changed within two minutes of the arrival")
     blocked: int = Field(default=10, description="the operator says that a vehicle blocks the charge point")
@@ -94,7 +93,12 @@ class ParkingSettings(_Settings):
     least_confidence: int = Field(default=40, ge=0, le=100, description="below it no case is opened")
     flapping_changes: int = Field(default=4, ge=2, description="changes that count as flapping")
     evse_aged: timedelta = Field(default=timedelta(minutes=5), description="age at which a status lowers confidence")
-    learning_changes: int = Field(default=10, ge=0, description="changes until a new sensor has learned its place")
+    learning_changes: int = Field(
+        default=10, ge=0, description="changes until a new sensor has learned its place; 0: it need not learn"
+    )
+    battery_level: float = Field(
+        default=20, ge=0, le=100, description="percentage below which a sensor's battery lowers confidence"
+    )
     overstay_alert: timedelta = Field(
         default=timedelta(hours=2), description="V3 is told when the stay is this much too long, or no point is free"
     )

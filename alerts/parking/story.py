@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,18 +10,16 @@ from typing import NamedTuple
 from alerts.calendar import Calendar
 from alerts.charging.status import RECHECK
 from alerts.parking.confidence import Judge
-from alerts.parking.group import shared_pieces
-from alerts.parking.inputs import Bay, History, Regime, Sighting, Sign, Status
+from alerts.parking.group import PLUG_IN_LATE, Member, shared_pieces, with_unseen_departures
+from alerts.parking.inputs import EVER, Bay, History, Link, Regime, Sighting, Sign, Status
 from alerts.parking.machine import Machine, Scene
 from alerts.parking.occupancy import Occupancy, Presence, presence
-from alerts.parking.points import Piece, Point, point
+from alerts.parking.points import Piece, Point, point, serving
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.stay import Stay, in_force, sign_at, stays
+from alerts.parking.unseen import departed_unseen
 from alerts.parking.verdict import BayState, Verdict
 from alerts.spans import Span, Spans, common, joined, without
-
-_PLUG_IN_LATE = timedelta(minutes=5)
-_HEARTBEAT_TOLERANCE = timedelta(minutes=10)
 
 
 class TicketKind(StrEnum):
@@ -84,6 +82,35 @@ def tell(bays: Sequence[Bay], histories: Mapping[str, History], rules: Rulebook,
     return [story for several in groups.values() for story in _Group(several, histories, rules, now).stories()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Bays and the charge points that serve them in turn or together: those of a group, or one bay's own.
+
+    Attributes:
+        links: by bay.
+    """
+
+    links: Mapping[str, Sequence[Link]]
+
+    @property
+    def shared(self) -> bool:
+        """True when anything has to be told apart: several bays, or several points at a time."""
+        spans = sorted(span for several in self.evses().values() for span in several)
+        return len(self.links) > 1 or any(later.start < before.end for before, later in pairwise(spans))
+
+    def times(self, key: str) -> Spans:
+        """When a bay belongs to it."""
+        return joined(link.valid for link in self.links.get(key, ()))
+
+    def evses(self) -> dict[str, Spans]:
+        """Its charge points, and when they belong to it."""
+        found: dict[str, list[Span]] = {}
+        for several in self.links.values():
+            for link in several:
+                found.setdefault(link.evse, []).append(link.valid)
+        return {evse: joined(spans) for evse, spans in found.items()}
+
+
 class _Group:
     """Bays that share their charge points; mostly one bay."""
 
@@ -93,73 +120,105 @@ class _Group:
         self._rules = rules
         self._timers = rules.settings.timers
         self._now = now
-        self._points = {evse: self._point(evse) for bay in bays for evse in bay.evses}
+        self._points: dict[str, Point] = {}
+        for bay in bays:
+            for link in bay.served:
+                if link.evse not in self._points:
+                    self._points[link.evse] = self._point(link.evse, self._histories[bay.key].contacts)
+        self._pools = list(self._pooled())
 
     def stories(self) -> Iterator[BayStory]:
         present = {bay.key: self._presence(bay) for bay in self._bays}
-        grouped = any(bay.group for bay in self._bays)
-        if not grouped:
-            present = {bay.key: self._with_unseen_departures(bay, present[bay.key]) for bay in self._bays}
-        pieces = self._pieces(present, shared=grouped or len(self._points) > 1)
+        for pool in self._pools:
+            present |= self._with_unseen_departures(pool, present)
+        pieces = self._pieces(present)
         for bay in self._bays:
             yield self._story(bay, present[bay.key], pieces[bay.key])
 
-    def _point(self, evse: str) -> Point:
+    def _pooled(self) -> Iterator[_Pool]:
+        shared = {bay.key: [link for link in bay.served if link.shared] for bay in self._bays}
+        if any(shared.values()):
+            yield _Pool({key: links for key, links in shared.items() if links})
+        for bay in self._bays:
+            own = [link for link in bay.served if not link.shared]
+            if own:
+                yield _Pool({bay.key: own})
+
+    def _point(self, evse: str, contacts: Spans) -> Point:
         statuses = {one for history in self._histories.values() for one in history.statuses if one.evse == evse}
-        contacts = next(iter(self._histories.values())).contacts
         return point(sorted(statuses), _until(contacts, self._now), self._timers, self._now)
 
     def _presence(self, bay: Bay) -> Presence:
         history = self._histories[bay.key]
-        points = [self._points[evse] for evse in bay.evses]
+        served = [(self._points[link.evse], link.valid) for link in bay.served]
 
         def charged_in(gap: Span) -> bool:
-            return any(gap.start <= piece.span.start < gap.end for one in points for piece in one.pieces)
+            starts = [
+                piece.span.start for one, valid in served for piece in one.pieces if valid.covers(piece.span.start)
+            ]
+            return any(gap.covers(at) for at in starts)
 
         return presence(history.sightings, history.frames, self._timers, self._now, charged_in=charged_in)
 
-    def _pieces(self, present: Mapping[str, Presence], *, shared: bool) -> dict[str, list[Piece]]:
-        if shared:
-            occupancies = {key: one.occupancies for key, one in present.items()}
-            return shared_pieces(occupancies, list(self._points.values()), self._timers, self._now)
-        return {bay.key: list(self._points[bay.evses[0]].pieces) if bay.evses else [] for bay in self._bays}
+    def _pieces(self, present: Mapping[str, Presence]) -> dict[str, list[Piece]]:
+        """For each bay the status that counts for its vehicle, by the charge points that served it at each moment."""
+        result: dict[str, list[Piece]] = {bay.key: [] for bay in self._bays}
+        for pool in self._pools:
+            if pool.shared:
+                points = [serving(self._points[evse], times) for evse, times in pool.evses().items()]
+                for key, found in shared_pieces(self._members(pool, present), points, self._timers, self._now).items():
+                    result[key] += found
+            else:
+                [(key, links)] = pool.links.items()
+                result[key] += [
+                    piece._replace(span=span)
+                    for link in links
+                    for piece in self._points[link.evse].pieces
+                    for span in common([piece.span], [link.valid])
+                ]
+        return {key: sorted(found) for key, found in result.items()}
+
+    def _members(self, pool: _Pool, present: Mapping[str, Presence]) -> dict[str, Member]:
+        return {key: Member(present[key], pool.times(key)) for key in pool.links}
 
     def _proven(self, bay: Bay) -> Spans:
-        proven: Spans = [Span(datetime.min.replace(tzinfo=self._now.tzinfo), self._now)]
-        for evse in bay.evses:
-            proven = common(proven, self._points[evse].proven)
-        return proven if bay.evses else ()
+        """When the statuses of all points that served it were certain."""
+        proven: Spans = joined(
+            span for link in bay.served for span in common([link.valid], [Span(EVER.start, self._now)])
+        )
+        for link in bay.served:
+            certain = [*common(self._points[link.evse].proven, [link.valid]), *without([EVER], [link.valid])]
+            proven = common(proven, joined(certain))
+        return proven
 
     # ---- departures that nobody heard ---------------------------------------------------------------------
 
-    def _with_unseen_departures(self, bay: Bay, present: Presence) -> Presence:
-        """A session that begins late, after frames were missing, is another vehicle's."""
-        sessions = [span for evse in bay.evses for span in self._points[evse].sessions]
-        split = [part for one in present.occupancies for part in self._split(one, present, sessions)]
-        return replace(present, occupancies=split)
+    def _with_unseen_departures(self, pool: _Pool, present: Mapping[str, Presence]) -> Mapping[str, Presence]:
+        if len(pool.links) > 1:
+            points = [serving(self._points[evse], times) for evse, times in pool.evses().items()]
+            return with_unseen_departures(self._members(pool, present), points, self._timers, self._now)
+        [(key, links)] = pool.links.items()
+        sessions = sorted(
+            session
+            for link in links
+            for session in self._points[link.evse].sessions
+            if link.valid.covers(session.start)
+        )
+        split = [part for one in present[key].occupancies for part in self._split(one, present[key], sessions)]
+        return {key: replace(present[key], occupancies=split)}
 
     def _split(self, one: Occupancy, present: Presence, sessions: Sequence[Span]) -> Iterator[Occupancy]:
-        late = one.since + self._timers.grace + _PLUG_IN_LATE
+        """A session that begins late, after frames were missing, is another vehicle's."""
+        late = one.since + self._timers.grace + PLUG_IN_LATE
         inside = [span.start for span in sessions if one.since <= span.start < one.end(self._now)]
         if inside and inside[0] > late:
-            unseen = self._unheard(one, present, inside[0])
-            if unseen is not None:
-                last_proof, next_heard = unseen
-                yield replace(one, until=last_proof, closed_at=inside[0], left_unseen=True)
-                yield replace(one, since=min(inside[0], next_heard), since_uncertain=True, inferred=True)
+            unheard = departed_unseen(present, Span(one.since, one.end(self._now)), inside[0], self._timers)
+            if unheard is not None:
+                since = min(inside[0], unheard.next_heard)
+                yield replace(one, until=unheard.last_proof, closed_at=inside[0], left_unseen=True)
+                yield replace(one, since=since, since_uncertain=True, inferred=True, told_by=inside[0], came_after=None)
                 return
         yield one
-
-    def _unheard(self, one: Occupancy, present: Presence, session: datetime) -> tuple[datetime, datetime] | None:
-        """The last message before frames went missing, and the next after it; None when none are."""
-        heard = [sighting for sighting in present.sightings if one.since <= sighting.at <= one.end(self._now)]
-        for before, after in pairwise(heard):
-            silent = after.at - before.at > self._timers.heartbeat + _HEARTBEAT_TOLERANCE
-            if before.at < session and (silent or after.at in present.missing):
-                return before.at, after.at
-        if heard and session - heard[-1].at > self._timers.heartbeat + _HEARTBEAT_TOLERANCE:
-            return heard[-1].at, session
-        return None
 
     # ---- one bay ------------------------------------------------------------------------------------------
 
@@ -185,9 +244,8 @@ class _Group:
     def _verdict(self, bay: Bay, one: Occupancy, present: Presence, pieces: Sequence[Piece]) -> Verdict:
         settings, calendar = self._rules.settings, self._rules.calendar
         history = self._histories[bay.key]
-        end = one.closed_at if one.left_unseen and one.closed_at is not None else one.end(self._now)
         sign = sign_at(bay.signs, one.since)
-        whole = Span(one.since, max(end, one.since))
+        whole = Span(one.since, max(one.judged_until(self._now), one.since))
         signed = in_force(bay.signs, sign.regime, whole) if sign is not None else []
         scene = Scene(
             settings,
@@ -204,7 +262,10 @@ class _Group:
             _stays(sign, whole, calendar),
             whole.end,
         )
-        return Machine(scene).run()
+        verdict = Machine(scene).run()
+        opened_at = verdict.case.raised[0].opened_at if verdict.case.raised else one.since
+        verdict.group = bay.group if bay.shares(opened_at) else ""
+        return verdict
 
     def _tickets(self, present: Presence, verdicts: Sequence[Verdict]) -> Iterator[Ticket]:
         count, within = self._rules.settings.flapping_changes, self._timers.flapping

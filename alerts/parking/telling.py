@@ -45,8 +45,8 @@ class Teller:
         """The stories of bays, each told from its window on; bays of a group must come together."""
         if not sites:
             return []
-        timers = self._rules.settings.timers
-        histories = await load_histories(connection, sites, windows, now, rule=self._rule, timers=timers)
+        settings = self._rules.settings
+        histories = await load_histories(connection, sites, windows, now, rule=self._rule, settings=settings)
         return tell([site.bay for site in sites], histories, self._rules, now)
 
     async def since(self, connection: Connection, since: datetime, now: datetime) -> list[BayStory]:

@@ -98,6 +98,7 @@ class Verdict:
         recheck_at: when the charge point should be asked again before a case opens; None when nothing waits.
         proven_late_at: when an open case was due, as long as its proof may just have come: nobody was asked before.
         next_due: the earliest time at which something changes without new data.
+        group: the bays that its case is about, when they shared their charge points; empty for the bay alone.
     """
 
     occupancy: Occupancy
@@ -111,6 +112,7 @@ class Verdict:
     recheck_at: datetime | None = None
     proven_late_at: datetime | None = None
     next_due: datetime | None = None
+    group: str = ""
 
 
 def latest_opening(case: Case) -> datetime:

@@ -169,12 +169,13 @@ class WrongParking:
 
     async def _to_ask(self, connection: Connection, stories: Sequence[BayStory], now: datetime) -> list[str]:
         """Charge points of cases that are about to open, and of those that just did: their proof came late."""
-        late = [story.bay.group or story.bay.key for story in stories if story.proven_late_at is not None]
+        proven_late = [story.bay for story in stories if story.proven_late_at is not None]
+        late = [name for bay in proven_late for name in (bay.group, bay.key) if name]
         told = await open_subjects(connection, late, rule=self.name) if late else set()
         found: list[str] = []
         for story in stories:
             due_at = story.recheck_at
-            if due_at is None and (story.bay.group or story.bay.key) not in told:
+            if due_at is None and told.isdisjoint((story.bay.group, story.bay.key)):
                 due_at = story.proven_late_at
             if due_at is not None and now >= due_at + self._settings.timers.lateness - RECHECK_BEFORE:
                 found += [evse for evse in story.bay.evses if self._asked.get(evse) != due_at]

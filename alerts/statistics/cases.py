@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from alerts.parking.loading import CONFIRMED, FALSE_ALARMS
+from alerts.parking.doubts import CONFIRMED, FALSE_ALARMS
 from alerts.parking.verdict import Code, EndReason
 from alerts.statistics.calendar import CELLS, HOUR, Floats, Hours
 from alerts.statistics.figures import CaseFigures, Record, as_cells

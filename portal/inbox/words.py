@@ -117,7 +117,6 @@ DOUBTS: Final[Mapping[str, str]] = {
     Doubt.FLAPPING: _("Sensor hat in der letzten Stunde geflattert"),
     Doubt.LEARNING: _("Sensor lernt noch oder wurde neu gestartet"),
     Doubt.BATTERY_LOW: _("Batterie des Sensors schwach"),
-    Doubt.WEATHER: _("Schnee oder Eis möglich"),
     Doubt.AMBIGUOUS: _("Zuordnung von Platz und Ladepunkt nicht eindeutig"),
     Doubt.NEIGHBOUR: _("Nachbarplatz hat sich gleichzeitig geändert"),
     Doubt.BLOCKED: _("Säule meldet „blockiert“"),

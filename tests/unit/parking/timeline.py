@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.calendar import Calendar
 from alerts.charging.status import EvseState
-from alerts.parking.inputs import Bay, Doubts, History, Regime, Sighting, Sign, Status
+from alerts.parking.inputs import Bay, Doubts, History, Link, Regime, Sighting, Sign, Status
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.story import BayStory, Rulebook, tell
 from alerts.parking.verdict import Code, Verdict
@@ -36,6 +36,7 @@ class Timeline:
     statuses: list[Status] = field(default_factory=list)
     contacts: list[Span] = field(default_factory=list)
     points_free: list[Span] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     doubts: Doubts = field(default_factory=Doubts)
     _f_cnt: int = 0
 
@@ -60,7 +61,9 @@ class Timeline:
 
     @property
     def bay(self) -> Bay:
-        return Bay(self.key, self.key.partition("-")[0], self.evses, group=self.group, signs=(self.sign,))
+        return Bay(
+            self.key, self.key.partition("-")[0], self.evses, group=self.group, signs=(self.sign,), links=self.links
+        )
 
     @property
     def history(self) -> History:
