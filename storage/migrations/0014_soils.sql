@@ -1,7 +1,16 @@
 -- What a tree's soil and age mean for its water: figures that a city may change; views and dashboards read them.
 
+-- The volume fraction of water that a soil holds at a tension (kPa, positive).
+CREATE FUNCTION soil_water(
+    tension double precision, residual double precision, saturated double precision, alpha double precision,
+    n double precision
+) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN residual + (saturated - residual) / power(1 + power(alpha * tension * 10.197, n), 1 - 1 / n);
+
 -- van Genuchten parameters (Carsel and Parrish 1988); water contents as fractions, alpha in 1/cm. The tree substrate is
--- a proposal. A tree names its class in its attribute `soil`.
+-- a proposal. A tree names its class in its attribute `soil`. Usable water (nFK) lies between field capacity (6.3 kPa)
+-- and wilting point (1500 kPa).
 CREATE TABLE soil_class (
     name           text PRIMARY KEY,
     title          text NOT NULL,
@@ -10,6 +19,8 @@ CREATE TABLE soil_class (
     alpha          double precision NOT NULL CHECK (alpha > 0),
     n              double precision NOT NULL CHECK (n > 1),
     trigger_factor double precision NOT NULL DEFAULT 1 CHECK (trigger_factor > 0),
+    capacity       double precision GENERATED ALWAYS AS (soil_water(6.3, residual, saturated, alpha, n)) STORED,
+    wilting        double precision GENERATED ALWAYS AS (soil_water(1500, residual, saturated, alpha, n)) STORED,
     CHECK (residual < saturated)
 );
 INSERT INTO soil_class (name, title, residual, saturated, alpha, n, trigger_factor) VALUES
@@ -49,43 +60,25 @@ INSERT INTO species_factor (name, trigger_factor) VALUES
     ('Rosskastanie', 0.8), ('Alnus', 0.8), ('Erle', 0.8);
 
 -- In which depth a probe is, as its tree's attribute `depths_cm` says: {"<DevEUI>": 30}, or for probes of one device by
--- channel {"<DevEUI>": [30, 60, 90]}, or [30, 60, 90] for a tree with one device. NULL when nobody said so.
+-- channel {"<DevEUI>": [30, 60, 90]}, or [30, 60, 90] for a tree with one device. NULL when nobody said so. This and the
+-- functions below are single expressions that the planner puts in place of the call.
 CREATE FUNCTION probe_depth(depths jsonb, dev_eui text, channel integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT CASE WHEN d.depth ~ '^\d{1,4}$' THEN d.depth::integer END
-    FROM (SELECT coalesce(depths -> dev_eui ->> channel, depths ->> channel, depths ->> dev_eui)) AS d (depth)
-);
+RETURN CASE WHEN coalesce(depths -> dev_eui ->> channel, depths ->> channel, depths ->> dev_eui) ~ '^\d{1,4}$'
+    THEN coalesce(depths -> dev_eui ->> channel, depths ->> channel, depths ->> dev_eui)::integer END;
 
--- The volume fraction of water that a soil holds at a tension (kPa, positive).
-CREATE FUNCTION soil_water(
-    tension double precision, residual double precision, saturated double precision, alpha double precision,
-    n double precision
-) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN residual + (saturated - residual) / power(1 + power(alpha * tension * 10.197, n), 1 - 1 / n);
-
--- The tension (kPa) at a water content (fraction). 100 means 100 or more: so near to the dry end, and where a soil gives
--- up half a percent of its volume at most, the water content does not tell the tension.
+-- The tension (kPa) at a water content (fraction). 100 means 100 or more: so near to the dry end, and where a soil has
+-- half a percent of its volume left at most, the water content does not tell the tension.
 CREATE FUNCTION soil_tension(
     water double precision, residual double precision, saturated double precision, alpha double precision,
     n double precision
 ) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN water >= saturated THEN 0
     WHEN water - residual < 0.005 THEN 100
-    ELSE least(
+    WHEN water IS NOT NULL AND n IS NOT NULL THEN least(
         100,
-        power(power((saturated - residual) / (water - residual), 1 / (1 - 1 / n)) - 1, 1 / n) / alpha / 10.197
+        power(power((saturated - residual) / (water - residual), n / (n - 1)) - 1, 1 / n) / (alpha * 10.197)
     )
 END;
-
--- Usable water (nFK, %) at a water content: 100 at field capacity (6.3 kPa), 0 at the wilting point (1500 kPa).
-CREATE FUNCTION usable_water(
-    water double precision, residual double precision, saturated double precision, alpha double precision,
-    n double precision
-) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN 100 * (water - soil_water(1500, residual, saturated, alpha, n))
-    / (soil_water(6.3, residual, saturated, alpha, n) - soil_water(1500, residual, saturated, alpha, n));

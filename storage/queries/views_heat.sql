@@ -4,7 +4,7 @@
 
 -- name: heat_site
 -- Which readings are of which meter in which district. No dashboard reads it: the views below do.
-SELECT b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, a.id AS asset_id, a.district
+SELECT b.id AS binding, b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, a.id AS asset_id, a.district
 FROM stadtfunk.asset AS a
 JOIN stadtfunk.asset_device AS b ON b.asset_id = a.id
 WHERE a.kind = 'meter' AND a.district <> ''
@@ -52,11 +52,11 @@ HAVING count(DISTINCT s.asset_id) >= {least}
 
 -- name: heat_steps
 -- How far the counters of meters went on each day: stored days, and of the days after them the stored hours.
-SELECT p.bucket, p.device_id, p.binding, p.energy_delta, p.volume_delta
+SELECT p.bucket, p.binding, p.energy_delta, p.volume_delta
 FROM stadtfunk.heat_meter_daily_steps AS p
 WHERE p.bucket < (SELECT {day_start} FROM (SELECT {stored_before} AS stored_before) AS w)
 UNION ALL
-SELECT {day_of_hour}, h.device_id, h.binding, h.energy_delta, h.volume_delta
+SELECT {day_of_hour}, h.binding, h.energy_delta, h.volume_delta
 FROM stadtfunk.heat_meter_hourly_steps AS h
 WHERE h.bucket >= (SELECT {day_start} FROM (SELECT {stored_before} AS stored_before) AS w)
 
@@ -67,10 +67,9 @@ SELECT e.bucket AS time, e.district, count(DISTINCT e.asset_id) AS meters, sum(e
     CASE WHEN count(e.volume) >= {least} AND sum(e.volume) > 0
         THEN sum(e.energy) FILTER (WHERE e.volume IS NOT NULL) / (1.143 * sum(e.volume)) END AS spread
 FROM (
-    SELECT p.bucket, a.district, a.id AS asset_id, p.energy_delta AS energy, p.volume_delta AS volume
+    SELECT p.bucket, s.district, s.asset_id, p.energy_delta AS energy, p.volume_delta AS volume
     FROM stadtfunk.heat_steps AS p
-    JOIN stadtfunk.asset_device AS b ON b.id = p.binding AND b.device_id = p.device_id
-    JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.kind = 'meter' AND a.district <> ''
+    JOIN stadtfunk.heat_site AS s ON s.binding = p.binding
     WHERE p.energy_delta IS NOT NULL
 ) AS e
 GROUP BY e.bucket, e.district

@@ -30,12 +30,11 @@ CROSS JOIN LATERAL (
         SELECT DISTINCT p.pool, l.evse_id, greatest(l.valid_from, t.day) AS low, least(l.valid_to, t.next) AS high
         FROM stadtfunk.bay_pool AS p
         JOIN stadtfunk.bay_evse AS l ON l.asset_id = p.asset_id AND l.valid_from < t.next AND l.valid_to > t.day
-    ), sighting AS (
+    ), message AS (
         SELECT p.bay, p.pool, m.observed_at, m.occupied,
-            least(
-                lead(m.observed_at) OVER (PARTITION BY p.bay ORDER BY m.observed_at), m.observed_at + {occupancy_stale},
-                t.next, b.valid_to
-            ) AS ends
+            least(lead(m.observed_at) OVER w, m.observed_at + {occupancy_stale}, t.next, b.valid_to) AS ends,
+            m.occupied IS DISTINCT FROM lag(m.occupied) OVER w
+                OR m.observed_at > lag(m.observed_at) OVER w + {occupancy_stale} AS begins
         FROM stadtfunk.bay_pool AS p
         JOIN stadtfunk.asset_device AS b
             ON b.asset_id = p.asset_id AND b.valid_from < t.next AND b.valid_to > t.day - {occupancy_stale}
@@ -44,6 +43,16 @@ CROSS JOIN LATERAL (
             AND m.observed_at >= greatest(t.day - {occupancy_stale}, b.valid_from)
             AND m.observed_at < least(t.next, b.valid_to)
         WHERE m.occupied IS NOT NULL AND m.event IN ('change', 'heartbeat') AND m.blocked IS NOT TRUE AND m.flags & 1 = 0
+        WINDOW w AS (PARTITION BY p.bay ORDER BY m.observed_at)
+    ), sighting AS (
+        -- messages that say the same without a gap are one
+        SELECT n.bay, n.pool, n.occupied, greatest(min(n.observed_at), t.day) AS begins, max(n.ends) AS ends
+        FROM (
+            SELECT m.*, count(*) FILTER (WHERE m.begins) OVER (PARTITION BY m.bay ORDER BY m.observed_at) AS span
+            FROM message AS m
+        ) AS n
+        GROUP BY n.bay, n.pool, n.span, n.occupied
+        HAVING max(n.ends) > t.day
     ), status AS (
         SELECT o.pool, e.source, s.status, greatest(s.at, o.low) AS begins,
             coalesce(lead(s.at) OVER (PARTITION BY o.pool, o.evse_id, o.low ORDER BY s.at, s.id), o.high) AS ends
@@ -82,18 +91,17 @@ CROSS JOIN LATERAL (
         WHERE s.status NOT IN ('UNKNOWN', 'OUT_OF_SERVICE')
     ), step AS (
         -- how each count changes, and when: of the bay itself (known, taken), of its pool (taken_all and so on)
-        SELECT p.bay, v.at, v.n AS known, v.n * n.occupied::integer AS taken, 0 AS taken_all, 0 AS reported, 0 AS in_use,
+        SELECT n.bay, v.at, v.n AS known, v.n * n.occupied::integer AS taken, 0 AS taken_all, 0 AS reported, 0 AS in_use,
             0 AS down, 0 AS points
-        FROM (SELECT s.bay, s.occupied, greatest(s.observed_at, t.day) AS begins, s.ends FROM sighting AS s) AS n
-        JOIN stadtfunk.bay_pool AS p ON p.bay = n.bay
+        FROM sighting AS n
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
         WHERE n.begins < n.ends
         UNION ALL
         SELECT p.bay, v.at, 0, 0, v.n, 0, 0, 0, 0
-        FROM (SELECT s.pool, greatest(s.observed_at, t.day) AS begins, s.ends FROM sighting AS s WHERE s.occupied) AS n
+        FROM sighting AS n
         JOIN stadtfunk.bay_pool AS p ON p.pool = n.pool
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
-        WHERE n.begins < n.ends
+        WHERE n.occupied AND n.begins < n.ends
         UNION ALL
         SELECT p.bay, v.at, 0, 0, 0, v.n, v.n * n.in_use::integer, v.n * n.down::integer, 0
         FROM piece AS n

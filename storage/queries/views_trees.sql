@@ -2,15 +2,22 @@
 -- {zone}, {day_end} are filled from storage/buckets.py.
 
 -- name: tree_site
--- Which readings are of which tree, and what asks for water there. No dashboard reads it: the views below do.
-SELECT b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, d.dev_eui, a.id AS asset_id, a.key AS tree,
-    a.name AS tree_name, a.district, a.latitude, a.longitude, coalesce(a.attributes ->> 'species', '') AS species,
-    y.standing_year, coalesce(c.title, a.attributes ->> 'soil', '') AS soil, a.attributes -> 'depths_cm' AS depths,
-    c.residual, c.saturated, c.alpha, c.n, t.depth_cm AS leading_depth_cm,
-    least(90, greatest(15, t.tension * coalesce(c.trigger_factor, 1) * coalesce(f.trigger_factor, 1))) AS trigger_tension
+-- Which readings are of which tree, in which soil. No dashboard reads it: the views below do.
+SELECT b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, d.dev_eui, a.key AS tree,
+    a.name AS tree_name, a.district, coalesce(c.title, a.attributes ->> 'soil', '') AS soil,
+    a.attributes -> 'depths_cm' AS depths, c.residual, c.saturated, c.alpha, c.n, c.capacity, c.wilting
 FROM stadtfunk.asset AS a
 JOIN stadtfunk.asset_device AS b ON b.asset_id = a.id
 JOIN stadtfunk.device AS d ON d.id = b.device_id
+LEFT JOIN stadtfunk.soil_class AS c ON c.name = a.attributes ->> 'soil'
+WHERE a.kind = 'tree'
+
+-- name: tree_trigger
+-- Which tension asks for water at each tree, and in which depth; also for the views below only.
+SELECT a.key AS tree, a.latitude, a.longitude, coalesce(a.attributes ->> 'species', '') AS species, y.standing_year,
+    t.depth_cm AS leading_depth_cm,
+    least(90, greatest(15, t.tension * coalesce(c.trigger_factor, 1) * coalesce(f.trigger_factor, 1))) AS trigger_tension
+FROM stadtfunk.asset AS a
 CROSS JOIN LATERAL (
     SELECT CASE WHEN a.attributes ->> 'standing_year' ~ '^\d{{1,4}}$'
         THEN (a.attributes ->> 'standing_year')::integer END AS standing_year
@@ -34,7 +41,7 @@ SELECT r.observed_at AS time, s.tree, s.tree_name, s.district, s.dev_eui, r.chan
     stadtfunk.probe_depth(s.depths, s.dev_eui, r.channel) AS depth_cm, r.soil_moisture AS moisture,
     coalesce(r.soil_tension, stadtfunk.soil_tension(r.soil_moisture / 100, s.residual, s.saturated, s.alpha, s.n)) AS tension,
     r.soil_tension IS NOT NULL AS measured,
-    stadtfunk.usable_water(r.soil_moisture / 100, s.residual, s.saturated, s.alpha, s.n) AS usable,
+    100 * (r.soil_moisture / 100 - s.wilting) / (s.capacity - s.wilting) AS usable,
     r.soil_temperature AS temperature
 FROM stadtfunk.tree_moisture AS r
 JOIN stadtfunk.tree_site AS s
@@ -50,7 +57,7 @@ SELECT p.bucket AS time, s.tree, s.tree_name, s.district, s.dev_eui, p.channel,
         stadtfunk.soil_tension(p.soil_moisture_avg / 100, s.residual, s.saturated, s.alpha, s.n)
     ) AS tension,
     p.soil_tension_avg IS NOT NULL AS measured,
-    stadtfunk.usable_water(p.soil_moisture_avg / 100, s.residual, s.saturated, s.alpha, s.n) AS usable,
+    100 * (p.soil_moisture_avg / 100 - s.wilting) / (s.capacity - s.wilting) AS usable,
     p.soil_temperature_avg AS temperature
 FROM stadtfunk.tree_moisture_hourly_parts AS p
 JOIN stadtfunk.tree_site AS s
@@ -67,9 +74,8 @@ SELECT p.bucket AS time, s.tree, s.tree_name, s.district, s.dev_eui, p.channel,
         stadtfunk.soil_tension(p.soil_moisture_avg / 100, s.residual, s.saturated, s.alpha, s.n)
     ) AS tension,
     p.soil_tension_avg IS NOT NULL AS measured,
-    stadtfunk.usable_water(p.soil_moisture_avg / 100, s.residual, s.saturated, s.alpha, s.n) AS usable,
-    p.soil_temperature_avg AS temperature, p.readings, p.soil_moisture_min = p.soil_moisture_max AS still, s.soil,
-    s.trigger_tension
+    100 * (p.soil_moisture_avg / 100 - s.wilting) / (s.capacity - s.wilting) AS usable,
+    p.soil_temperature_avg AS temperature, p.readings, p.soil_moisture_min = p.soil_moisture_max AS still, s.soil
 FROM stadtfunk.tree_moisture_daily_parts AS p
 JOIN stadtfunk.tree_site AS s
     ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
@@ -79,12 +85,12 @@ JOIN stadtfunk.tree_site AS s
 -- name: v_tree_probe
 -- Every probe that spoke in the last 30 days, now: the median of its last three readings. `frozen`: soil of 1 °C or
 -- less seems dry and is not. `silent`: nothing for three of the device's intervals, or a day where none is learned.
-SELECT s.tree, s.tree_name, s.district, s.latitude, s.longitude, s.species, s.standing_year, s.soil, s.dev_eui,
-    k.channel, stadtfunk.probe_depth(s.depths, s.dev_eui, k.channel) AS depth_cm, s.leading_depth_cm, s.trigger_tension,
+SELECT s.tree, s.tree_name, s.district, g.latitude, g.longitude, g.species, g.standing_year, s.soil, s.dev_eui,
+    k.channel, stadtfunk.probe_depth(s.depths, s.dev_eui, k.channel) AS depth_cm, g.leading_depth_cm, g.trigger_tension,
     l.observed_at, l.moisture,
     coalesce(l.tension, stadtfunk.soil_tension(l.moisture / 100, s.residual, s.saturated, s.alpha, s.n)) AS tension,
     l.tension IS NOT NULL AS measured,
-    stadtfunk.usable_water(l.moisture / 100, s.residual, s.saturated, s.alpha, s.n) AS usable,
+    100 * (l.moisture / 100 - s.wilting) / (s.capacity - s.wilting) AS usable,
     l.temperature, l.frozen, l.faulty,
     l.observed_at < now() - greatest(interval '3 hours', coalesce(3 * make_interval(secs => i.seconds), interval '1 day'))
         AS silent
@@ -96,6 +102,7 @@ FROM (
 JOIN stadtfunk.tree_site AS s
     ON s.device_id = k.device_id AND (s.subject IS NULL OR s.subject = k.subject)
     AND (s.channel IS NULL OR s.channel = k.channel) AND s.valid_from <= now() AND s.valid_to > now()
+JOIN stadtfunk.tree_trigger AS g ON g.tree = s.tree
 LEFT JOIN stadtfunk.device_interval AS i ON i.device_id = k.device_id
 CROSS JOIN LATERAL (
     SELECT max(r.observed_at) AS observed_at,
@@ -154,11 +161,12 @@ LEFT JOIN (
     FROM (
         SELECT v.dev_eui, v.channel, v.tree, v.time, v.tension,
             coalesce(
-                max(v.time) FILTER (WHERE v.tension < v.trigger_tension)
+                max(v.time) FILTER (WHERE v.tension < g.trigger_tension)
                     OVER (PARTITION BY v.tree, v.dev_eui, v.channel),
                 '-infinity'
             ) AS last_below
         FROM stadtfunk.v_tree_day AS v
+        JOIN stadtfunk.tree_trigger AS g ON g.tree = v.tree
         WHERE v.time >= now() - interval '30 days' AND v.tension IS NOT NULL
     ) AS y
     GROUP BY y.dev_eui, y.channel, y.tree

@@ -123,7 +123,7 @@ def test_no_column_names_a_person_a_device_of_a_household_or_evidence(store: Sto
 )
 def test_usable_water_is_that_of_the_tables(store: Store, soil: str, expected: tuple[float, ...]) -> None:
     found = store.execute(
-        "SELECT t.kpa, usable_water(w.water, c.residual, c.saturated, c.alpha, c.n) AS usable,"
+        "SELECT t.kpa, 100 * (w.water - c.wilting) / (c.capacity - c.wilting) AS usable,"
         " soil_tension(w.water, c.residual, c.saturated, c.alpha, c.n) AS back, w.water - c.residual AS left"
         " FROM soil_class AS c, unnest(ARRAY[20, 32, 50, 80]::double precision[]) AS t (kpa)"
         " CROSS JOIN LATERAL (SELECT soil_water(t.kpa, c.residual, c.saturated, c.alpha, c.n) AS water) AS w"
