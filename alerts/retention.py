@@ -115,6 +115,8 @@ def _deletions(retention: RetentionSettings, now: datetime) -> Iterator[_Deletio
     yield _Deletion("forget_actors", "alert_event.actor", now - names)
     yield _Deletion("forget_assignees", "alert.assignee", now - names)
     yield _Deletion("forget_silencers", "silence.created_by", now - names)
+    yield _Deletion("forget_recipients", "notification.delivered", now - names)
+    yield _Deletion("delete_actions", "portal_action", now - names)
     yield _Deletion("delete_audit", "audit_log", now - names)
 
 

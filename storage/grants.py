@@ -78,6 +78,8 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "UPDATE (actor, actor_salt)", ("alert_event",)),
     Grant(Role.MAINTENANCE, "UPDATE (assignee)", ("alert",)),
     Grant(Role.MAINTENANCE, "UPDATE (created_by)", ("silence",)),
+    Grant(Role.MAINTENANCE, "SELECT (created_at, state, last_error, delivered)", ("notification",)),
+    Grant(Role.MAINTENANCE, "UPDATE (last_error, delivered)", ("notification",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("parking_month",)),
     # what the portal needs no more: neither a token's digest nor an answer nor a browser's keys are read for that
     Grant(Role.MAINTENANCE, "DELETE", ("portal_session", "portal_action", "push_subscription")),

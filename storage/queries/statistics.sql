@@ -187,6 +187,15 @@ WHERE a.assignee <> ''
 -- name: forget_silencers
 UPDATE silence SET created_by = '' WHERE created_by <> '' AND created_at < %(before)s AND ends_at < %(before)s
 
+-- name: forget_recipients
+-- Messages name nobody who did something; what a mail server said of a recipient, and who had it already, goes.
+UPDATE notification SET last_error = '', delivered = '{}'
+WHERE created_at < %(before)s AND state IN ('sent', 'dead') AND (last_error <> '' OR delivered <> '{}')
+
+-- name: delete_actions
+-- The key of an action begins with the name of who sent it.
+DELETE FROM portal_action WHERE created_at < %(before)s
+
 -- name: delete_audit
 DELETE FROM audit_log WHERE at < %(before)s
 

@@ -40,6 +40,15 @@ async def test_who_was_told_of_a_case_is_told_of_its_close_once(streets, portal,
     assert told(database_settings) == [("opened", "leitstelle", "pending"), ("closed", "leitstelle", "pending")]
 
 
+async def test_no_message_says_who_did_something(streets, portal, database_settings):
+    number = await streets.open_now("MZ-LS01-1", minutes=12)
+    noted = Wish(action=Action.CLOSE, actor="olga", outcome=Outcome.ERMAHNUNG, note="Gruß von olga")
+    await act(portal, number, noted, now=NOW + timedelta(minutes=2), policy=POLICY)
+    bodies = rows(database_settings, "SELECT body::text FROM notification ORDER BY id")
+    assert len(bodies) == 2
+    assert not any("olga" in body for (body,) in bodies), "so that erasing a name has nothing to do there"
+
+
 async def test_a_case_that_nobody_was_told_of_closes_quietly(streets, portal, database_settings):
     number = await streets.open_now("MZ-LS01-1", minutes=90)  # too old to be told
     await act(portal, number, CLOSE, now=NOW, policy=POLICY)

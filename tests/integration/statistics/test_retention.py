@@ -133,6 +133,29 @@ def test_the_log_of_the_portal_goes_with_its_names(street: Street) -> None:
     assert expire(street.store, NOON).deleted == {"audit_log": 1}
 
 
+def test_keys_of_actions_and_recipients_of_messages_go_with_the_names(street: Street) -> None:
+    number = busy_november(street)
+    street.store.execute(
+        "INSERT INTO notification (idempotency_key, alert_id, channel, kind, body, state, due_at, created_at,"
+        " last_error, delivered) VALUES ('1', %s, 'mail', 'closed', '{}', 'dead', %s, %s, 'kim@example.org: full', '{d}')",
+        number,
+        NOON,
+        NOON,
+    )
+    for key, age in (("kim/1", DAY + SECOND), ("kim/2", DAY - SECOND)):
+        street.store.execute(
+            "INSERT INTO portal_action (idempotency_key, username, answer, created_at) VALUES (%s, 'kim', '{}', %s)",
+            key,
+            NOON + 2 * DAY - age,
+        )
+    deleted = expire(street.store, NOON + 2 * DAY, RetentionSettings(names=1)).deleted or {}
+    assert (deleted["portal_action"], deleted["notification.delivered"]) == (1, 1)
+    assert street.store.execute("SELECT idempotency_key FROM portal_action") == [{"idempotency_key": "kim/2"}]
+    assert street.store.execute("SELECT last_error, delivered FROM notification") == [
+        {"last_error": "", "delivered": []}
+    ]
+
+
 def test_the_last_status_of_a_point_holds_however_old_it_is(street: Street) -> None:
     street.bay("S1-1", station="S1", evses=["DEE1"])
     street.point("DEE1", 0, EvseState.IN_USE)
