@@ -246,15 +246,16 @@ def _shares(kind: type[Reading], field: _Field) -> Panel:
     )
 
 
-def _first_devices(kind: type[Reading]) -> str:
+def _first_devices(kind: type[Reading], column: str) -> str:
+    """The first devices that have something in `column` of the daily rollup."""
     return (
         f"dev_eui IN (SELECT DISTINCT dev_eui FROM stadtfunk.public_{kind.kind}_daily WHERE {_DAYS} AND {_CHOSEN}"
-        f" ORDER BY dev_eui LIMIT {SINGLE_DEVICES})"
+        f" AND {column} IS NOT NULL ORDER BY dev_eui LIMIT {SINGLE_DEVICES})"
     )
 
 
 def _lines(kind: type[Reading], field: _Field) -> Panel:
-    name, column, devices = kind.kind, field.name, _first_devices(kind)
+    name, column, devices = kind.kind, field.name, _first_devices(kind, f"{field.name}_avg")
 
     def rolled(width: str) -> str:
         return (
@@ -280,7 +281,7 @@ def _lines(kind: type[Reading], field: _Field) -> Panel:
 
 
 def _timeline(kind: type[Reading], field: _Field) -> Panel:
-    name, column, devices = kind.kind, field.name, _first_devices(kind)
+    name, column, devices = kind.kind, field.name, _first_devices(kind, f"{field.name}_last")
 
     def rolled(width: str) -> str:
         return (

@@ -1,9 +1,10 @@
 """The checked-in dashboards as Grafana reads them: every SQL target with its dashboard's variables, ready to be run."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,9 @@ from dashboards.files import FOLDER
 from dashboards.queries import POSTGRES_TYPE, ColumnType
 
 GRAFANA_ROLE = "stadtfunk_grafana"
-_PLACES = 9
+ROUNDING = 1e-9
+MOVED = 0.02
+MEANWHILE = timedelta(minutes=10)
 _TYPES: Mapping[ColumnType, tuple[type, ...]] = {
     ColumnType.TIME: (datetime,),
     ColumnType.NUMBER: (int, float, Decimal),
@@ -50,9 +53,14 @@ class Answer:
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
-    def comparable(self) -> list[tuple[str, ...]]:
-        """The rows in an order of their own, numbers as far as both databases can agree on them."""
-        return sorted(tuple(_comparable(value) for value in row) for row in self.rows)
+    def like(self, other: "Answer", *, moving: bool) -> bool:
+        """The same rows, in any order; what moves with the clock may have moved between the two answers."""
+        if self.columns != other.columns or len(self.rows) != len(other.rows):
+            return False
+        pairs = zip(sorted(self.rows, key=_order), sorted(other.rows, key=_order), strict=True)
+        return all(
+            _alike(mine, theirs, moving) for row, their in pairs for mine, theirs in zip(row, their, strict=True)
+        )
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -138,7 +146,16 @@ def _values(rows: Sequence[tuple[Any, ...]], index: int) -> Iterator[Any]:
     return (row[index] for row in rows if row[index] is not None)
 
 
-def _comparable(value: object) -> str:
-    if isinstance(value, (float, Decimal)):
-        return f"{float(value):.{_PLACES}g}"
-    return repr(value)
+def _order(row: Sequence[object]) -> tuple[list[str], list[str]]:
+    """Words first: numbers of two databases may differ in their last digits."""
+    numbers = [value for value in row if isinstance(value, (float, Decimal))]
+    return [repr(value) for value in row if not isinstance(value, (float, Decimal))], [f"{n:.6e}" for n in numbers]
+
+
+def _alike(mine: object, theirs: object, moving: bool) -> bool:
+    if isinstance(mine, (int, float, Decimal)) and isinstance(theirs, (int, float, Decimal)):
+        tolerance = MOVED if moving else ROUNDING
+        return math.isclose(mine, theirs, rel_tol=tolerance, abs_tol=tolerance)
+    if moving and isinstance(mine, datetime) and isinstance(theirs, datetime):
+        return abs(mine - theirs) < MEANWHILE
+    return mine == theirs
