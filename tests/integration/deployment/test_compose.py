@@ -1,4 +1,4 @@
-"""`docker-compose.yml` as compose itself reads it: hardened, limited, pinned, closed, and every secret with its readers."""
+"""`docker-compose.yml` as compose itself reads it: hardened, limited, pinned, closed, each secret with its readers."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,9 @@ JOBS = {"secrets", "setup", "city-assets"}
 """They do one thing and end."""
 
 READERS = {
-    **dict.fromkeys(("alertmanager-on-call", "alertmanager-smtp", "alertmanager-watchdog"), {"alertmanager"}),
+    "alertmanager-on-call": {"alertmanager"},
+    "alertmanager-smtp": {"alertmanager"},
+    "alertmanager-watchdog": {"alertmanager"},
     "ca.pem": {"ingest", "mosquitto", "city", "chirpstack"},
     "chirpstack-chirpstack.toml": {"chirpstack"},
     "chirpstack-database": {"chirpstack-database"},
@@ -50,7 +52,8 @@ def services(everything):
 def test_profiles_add_to_what_always_runs():
     always = set(compose()["services"])
     assert always == {
-        "alertmanager", "database", "engine", "grafana", "ingest", "mosquitto", "portal", "prometheus", "proxy", "setup",
+        "alertmanager", "database", "engine", "grafana", "ingest", "mosquitto", "portal", "prometheus", "proxy",
+        "setup",
     }  # fmt: skip
     assert set(compose("demo")["services"]) - always == {"city", "city-assets"}
     assert set(compose("chirpstack")["services"]) - always == {
@@ -132,11 +135,16 @@ def test_every_secret_is_a_file_that_is_made_and_has_its_readers_alone(everythin
 
 
 def test_every_reader_runs_as_the_account_that_may_read(services):
-    accounts = {
-        "mosquitto": Account.MOSQUITTO, "proxy": Account.HAPROXY, "grafana": Account.GRAFANA,
-        "database": Account.POSTGRES, "chirpstack-database": Account.POSTGRES, "chirpstack": Account.NOBODY, "alertmanager": Account.NOBODY,
-        **dict.fromkeys(("setup", "ingest", "engine", "portal", "city", "city-assets"), Account.STADTFUNK),
-    }  # fmt: skip
+    ours = ("setup", "ingest", "engine", "portal", "city", "city-assets")
+    accounts = dict.fromkeys(ours, Account.STADTFUNK) | {
+        "alertmanager": Account.NOBODY,
+        "chirpstack": Account.NOBODY,
+        "chirpstack-database": Account.POSTGRES,
+        "database": Account.POSTGRES,
+        "grafana": Account.GRAFANA,
+        "mosquitto": Account.MOSQUITTO,
+        "proxy": Account.HAPROXY,
+    }
     assert {name: int(services[name]["user"].split(":")[0]) for name in accounts} == accounts
 
 
