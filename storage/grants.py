@@ -11,6 +11,7 @@ from decoders.readings import Reading
 from decoders.uplink import Privacy
 from storage.buckets import Width
 from storage.database import Role
+from storage.radio import TABLES as RADIO_TABLES
 from storage.views import FILES
 
 
@@ -31,7 +32,6 @@ _ASSETS = ("asset", "asset_device")
 _REDECODE = ("redecode_run", "redecode_part")
 _REDECODE_ARCHIVE = ("redecode_public", "redecode_household", "redecode_uplink", "redecode_rejected")
 _CHARGING = ("evse", "bay_evse", "evse_contact", "charging_link", "ocpi_location")
-_RADIO = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_device_daily", "radio_link_daily")
 _CITY_VIEWS = ("v_asset_state", "v_alert", "v_alert_annotation")
 _NETWORK_VIEWS = ("v_gateway", "v_gateway_stats", "v_network_hourly", "v_rejected")
 
@@ -67,7 +67,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "UPDATE (resolved_at)", ("rejected",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", _REDECODE),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", _REDECODE_ARCHIVE),
-    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched", *_RADIO)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched", *RADIO_TABLES)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", ("binding_changed",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),

@@ -15,7 +15,14 @@ from storage.database import Connection
 from storage.rollup_parts import relation
 from storage.statements import load
 
-TABLES = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_device_daily", "radio_link_daily")
+TABLES = (
+    "radio_hourly",
+    "radio_margin_hourly",
+    "radio_gateway_hourly",
+    "radio_report_hourly",
+    "radio_device_daily",
+    "radio_link_daily",
+)
 
 _QUERIES = load("radio")
 
@@ -24,7 +31,7 @@ async def refresh_radio(connection: Connection, *, now: datetime, kept_since: da
     """Bring the figures to the last full hour before `now`; returns how many days were computed.
 
     Args:
-        kept_since: uplinks or receptions before it may be gone, so figures of days before it are left as they are.
+        kept_since: what the figures are made of may be gone before it, so those of days before it are left as they are.
     """
     values = {"until": now.replace(minute=0, second=0, microsecond=0), "now": now, "zone": ZONE}
     async with connection.transaction():

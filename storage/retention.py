@@ -47,13 +47,14 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
 
 
 def radio_span(retention: RetentionSettings) -> timedelta | None:
-    """How long both uplinks and receptions are kept, of which the radio network's figures are made."""
-    return min((s for s in (retention.span("uplink"), retention.span("reception")) if s is not None), default=None)
+    """How long everything is kept of which the radio network's figures are made."""
+    spans = [retention.span(name) for name in ("uplink", "reception", "gateway_stats")]
+    return min((span for span in spans if span is not None), default=None)
 
 
 def radio_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
     """The radio network's figures: those of single devices go with their uplinks."""
-    hourly = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly")
+    hourly = ("radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_report_hourly")
     daily = ("radio_device_daily", "radio_link_daily")
     return (
         *(Expiry(table, "bucket", retention.span("rollups")) for table in hourly),

@@ -230,6 +230,7 @@ class BatchTransaction:
         directory = self._directory
         if batch.gateway_stats:
             await self._run("insert_gateway_stats", rows.gateway_stats_columns(batch.gateway_stats, directory))
+            await self._mark("radio", (micros(stats.occurred_at) for stats in batch.gateway_stats))
         if batch.uplinks or batch.gateway_stats:
             await self._run("update_gateways_seen", rows.gateway_seen_columns(batch, directory))
         if batch.gateway_connections:

@@ -6,7 +6,9 @@ SELECT stored_before FROM rollup_watermark WHERE kind = 'radio'
 -- name: touch_history
 -- The first run: everything that was stored before anybody marked it.
 INSERT INTO rollup_touched (kind, hour)
-SELECT DISTINCT 'radio', date_trunc('hour', ns_time, 'UTC') FROM uplink WHERE ns_time < %(until)s
+SELECT 'radio', date_trunc('hour', ns_time, 'UTC') FROM uplink WHERE ns_time < %(until)s
+UNION
+SELECT 'radio', date_trunc('hour', occurred_at, 'UTC') FROM gateway_stats WHERE occurred_at < %(until)s
 
 -- name: take_touched
 -- The local days of touched hours that are over. Only what is committed is seen and deleted.
@@ -35,7 +37,8 @@ DELETE FROM {table} WHERE bucket >= %(low)s AND bucket < %(high)s
 
 -- name: store
 -- All figures of [low, high), which lies in one local day. A frame is missing when the counter of the session leaves it
--- out; a new address, a counter that falls and a leap over 16384 begin a session. Simulated frames had no radio.
+-- out; a new address, a counter that falls and a leap over 16384 begin a session. Simulated frames (`<> 2` lets the
+-- planner guess that they are few) had no radio.
 WITH frame AS MATERIALIZED (
     SELECT w.device_id, w.ns_time, w.f_cnt, w.source_id, w.outcome, w.data_rate, w.spreading_factor,
         airtime(w.data_rate, w.spreading_factor, w.payload_size) AS airtime,
@@ -49,13 +52,13 @@ WITH frame AS MATERIALIZED (
         SELECT u.*, spreading_factor(u.data_rate) AS spreading_factor,
             lag(u.f_cnt) OVER before AS earlier, lag(u.dev_addr) OVER before AS earlier_addr
         FROM uplink AS u
-        WHERE u.ns_time >= %(low)s AND u.ns_time < %(high)s AND u.flags & 2 = 0
+        WHERE u.ns_time >= %(low)s AND u.ns_time < %(high)s AND u.flags & 2 <> 2
         WINDOW before AS (PARTITION BY u.device_id ORDER BY u.ns_time, u.f_cnt)
     ) AS w
     LEFT JOIN LATERAL (
         SELECT e.f_cnt, e.dev_addr
         FROM uplink AS e
-        WHERE w.earlier IS NULL AND e.device_id = w.device_id AND e.ns_time < w.ns_time AND e.flags & 2 = 0
+        WHERE w.earlier IS NULL AND e.device_id = w.device_id AND e.ns_time < w.ns_time AND e.flags & 2 <> 2
         ORDER BY e.ns_time DESC, e.f_cnt DESC
         LIMIT 1
     ) AS p ON true
@@ -102,6 +105,16 @@ gateways AS (
         avg(rssi), avg(snr)
     FROM heard
     GROUP BY 1, 2, 3
+),
+reports AS (
+    INSERT INTO radio_report_hourly (
+        bucket, gateway_id, reports, rx_received, rx_received_ok, tx_received, tx_emitted
+    )
+    SELECT date_trunc('hour', occurred_at, 'UTC'), gateway_id, count(*), sum(rx_received), sum(rx_received_ok),
+        sum(tx_received), sum(tx_emitted)
+    FROM gateway_stats
+    WHERE occurred_at >= %(low)s AND occurred_at < %(high)s
+    GROUP BY 1, 2
 ),
 links AS (
     INSERT INTO radio_link_daily (bucket, gateway_id, device_id, frames, alone, device_frames, rssi, snr, margin)

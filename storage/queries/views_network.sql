@@ -63,6 +63,13 @@ SELECT s.occurred_at AS time, g.gateway_id, coalesce(nullif(g.name, ''), g.gatew
 FROM stadtfunk.gateway_stats AS s
 JOIN stadtfunk.gateway AS g ON g.id = s.gateway_id
 
+-- name: v_radio_report_hourly
+-- The same by hour.
+SELECT r.bucket AS time, g.gateway_id, coalesce(nullif(g.name, ''), g.gateway_id) AS gateway_name,
+    r.reports, r.rx_received, r.rx_received_ok, r.tx_received, r.tx_emitted
+FROM stadtfunk.radio_report_hourly AS r
+JOIN stadtfunk.gateway AS g ON g.id = r.gateway_id
+
 -- name: v_network_frame
 -- Frames without their devices.
 SELECT u.ns_time AS time, s.name AS source, u.outcome, u.data_rate,

@@ -13,6 +13,7 @@ from decoders.readings import KINDS, Reading
 from storage.database import Connection, Role, connect
 from storage.kinds import columns
 from storage.maintenance import Maintained, run_maintenance
+from storage.radio import TABLES as RADIO_TABLES
 from storage.settings import DatabaseSettings, RetentionSettings
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ class Store:
             "asset_device", "asset",
             "uplink", "reception", "payload_public", "payload_household", "device_event", "gateway_stats", "rejected",
             "device_state", "device_interval", "device", "gateway", "source",
-            "radio_hourly", "radio_margin_hourly", "radio_gateway_hourly", "radio_device_daily", "radio_link_daily",
+            *RADIO_TABLES,
             "redecode_run", "redecode_part", "redecode_public", "redecode_household", "redecode_uplink",
             "redecode_rejected",
         ]  # fmt: skip
