@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from alerts.report.paper import AMBER, INK, MARGIN, MUTED, PALE, PRIMARY, RAMP, RULE, SLATE, WHITE, WIDTH, Color, Paper
+from alerts.report.tagging import Tag
 from alerts.report.words import WEEKDAYS_SHORT, number
 from alerts.statistics.measures import HeatMap, level
 
@@ -38,6 +39,12 @@ class Range(NamedTuple):
 def days(paper: Paper, counts: Sequence[int], weekend: Sequence[bool], *, height: float = 38) -> None:
     """A bar for each day of a month; weekends are shaded."""
     paper.make_room(height + 10)
+    told = ", ".join(f"{day}.: {number(count)}" for day, count in enumerate(counts, start=1) if count)
+    with paper.tagged(Tag.CHART, alt=f"Säulendiagramm, Fälle je Tag: {told or 'keine'}"):
+        _draw_days(paper, counts, weekend, height)
+
+
+def _draw_days(paper: Paper, counts: Sequence[int], weekend: Sequence[bool], height: float) -> None:
     left, top = MARGIN + 8, paper.get_y() + 2
     width, step = WIDTH - 8, nice_step(max(counts, default=0))
     most = max(step, -(-max(counts, default=0) // step) * step)
@@ -65,6 +72,16 @@ def shares(paper: Paper, parts: Sequence[Share]) -> None:
     """One bar of several parts, with a legend."""
     whole = sum(part.value for part in parts)
     paper.make_room(14 + 5 * len(parts))
+    with paper.tagged(Tag.CHART, alt=f"Anteile: {'; '.join(_share_text(part, whole) for part in parts)}"):
+        _draw_shares(paper, parts, whole)
+
+
+def _share_text(part: Share, whole: int) -> str:
+    said = f"{number(part.value)} ({number(100 * part.value / whole)} %)" if whole else number(part.value)
+    return f"{part.label}: {said}"
+
+
+def _draw_shares(paper: Paper, parts: Sequence[Share], whole: int) -> None:
     x, y = MARGIN, paper.get_y() + 1
     if not whole:
         paper.set_fill_color(PALE)
@@ -82,16 +99,32 @@ def shares(paper: Paper, parts: Sequence[Share]) -> None:
         y = paper.get_y() + 2
         paper.set_fill_color(color)
         paper.rect(MARGIN, y - 1.5, 3, 3, style="F")
-        said = f"{number(part.value)} ({number(100 * part.value / whole)} %)" if whole else number(part.value)
-        paper.label(MARGIN + 5, y, f"{part.label}: {said}", size=9, color=INK)
+        paper.label(MARGIN + 5, y, _share_text(part, whole), size=9, color=INK)
         paper.set_y(y + 3)
     paper.ln(2)
 
 
 def heat(paper: Paper, found: HeatMap) -> None:
     """Weekday and hour; darker is more cases per watched day, hatched was not watched."""
-    left, top, cell, height = MARGIN + 9, paper.get_y() + 5, (WIDTH - 9) / 24, 6.6
+    height = 6.6
     paper.make_room(7 * height + 18)
+    with paper.tagged(Tag.CHART, alt=_heat_text(found)):
+        _draw_heat(paper, found, height)
+
+
+def _heat_text(found: HeatMap) -> str:
+    """Every hour with cases, by weekday."""
+    told = [
+        f"{name}: " + ", ".join(f"{hour} Uhr {number(found.cases[weekday * 24 + hour])}" for hour in hours)
+        for weekday, name in enumerate(WEEKDAYS_SHORT)
+        for hours in [[hour for hour in range(24) if found.cases[weekday * 24 + hour]]]
+        if hours
+    ]
+    return f"Wärmekarte, Fälle nach Wochentag und Stunde: {'; '.join(told) or 'keine'}"
+
+
+def _draw_heat(paper: Paper, found: HeatMap, height: float) -> None:
+    left, top, cell = MARGIN + 9, paper.get_y() + 5, (WIDTH - 9) / 24
     for hour in range(0, 24, 3):
         paper.label(left + hour * cell, top - 2.5, f"{hour} Uhr", size=7.5)
     for weekday, name in enumerate(WEEKDAYS_SHORT):
@@ -124,12 +157,13 @@ def bars(paper: Paper, rows: Sequence[Bar], *, color: Color = PRIMARY, label_wid
         y = paper.get_y() + 3
         paper.write_in(9)
         text = paper.fitting(row.label, label_width - 3)
-        paper.label(MARGIN, y, text, size=9, color=INK)
         width = room * row.value / most if most > 0 else 0.0
         paper.set_fill_color(color)
-        if width > 0:
-            paper.rect(MARGIN + label_width, y - 1.9, width, 3.8, style="F")
-        paper.label(MARGIN + label_width + width + 2, y, row.text, size=8.5)
+        with paper.tagged(Tag.CHART, alt=f"{row.label}: {row.text}"):
+            paper.label(MARGIN, y, text, size=9, color=INK)
+            if width > 0:
+                paper.rect(MARGIN + label_width, y - 1.9, width, 3.8, style="F")
+            paper.label(MARGIN + label_width + width + 2, y, row.text, size=8.5)
         paper.set_y(y + 3)
     paper.ln(2)
 
@@ -139,27 +173,34 @@ def ranges(paper: Paper, rows: Sequence[Range], *, label_width: float = 62) -> N
     room = WIDTH - label_width - 40
     paper.make_room(12 + 6 * min(len(rows), 5))
     left, y = MARGIN + label_width, paper.get_y() + 2
-    for tenth in (0, 25, 50, 75, 100):
-        paper.label(left + room * tenth / 100, y, f"{tenth} %", size=7.5, align="C")
+    with paper.decoration():
+        for tenth in (0, 25, 50, 75, 100):
+            paper.label(left + room * tenth / 100, y, f"{tenth} %", size=7.5, align="C")
     paper.set_y(y + 3)
     for row in rows:
         paper.make_room(6)
         y = paper.get_y() + 3
-        paper.write_in(9)
-        paper.label(MARGIN, y, paper.fitting(row.label, label_width - 4), size=9, color=INK)
-        for tenth in (0, 25, 50, 75, 100):
-            paper.set_draw_color(RULE)
-            paper.line(left + room * tenth / 100, y - 3, left + room * tenth / 100, y + 3)
-        paper.set_draw_color(SLATE)
-        paper.set_line_width(1.2)
-        paper.line(left + room * row.low, y, left + room * row.high, y)
-        paper.set_line_width(0.2)
-        paper.set_fill_color(PRIMARY)
-        paper.circle(left + room * row.share, y, 1.5, style="F")
-        paper.label(left + room + 4, y, row.text, size=8.5)
+        bounds = f"wahrscheinlich {number(100 * row.low)} bis {number(100 * row.high)} %"
+        with paper.tagged(Tag.CHART, alt=f"{row.label}: {row.text}, {bounds}"):
+            _draw_range(paper, row, left, y, room)
         paper.set_y(y + 3)
     paper.set_draw_color(RULE)
     paper.ln(2)
+
+
+def _draw_range(paper: Paper, row: Range, left: float, y: float, room: float) -> None:
+    paper.write_in(9)
+    paper.label(MARGIN, y, paper.fitting(row.label, left - MARGIN - 4), size=9, color=INK)
+    for tenth in (0, 25, 50, 75, 100):
+        paper.set_draw_color(RULE)
+        paper.line(left + room * tenth / 100, y - 3, left + room * tenth / 100, y + 3)
+    paper.set_draw_color(SLATE)
+    paper.set_line_width(1.2)
+    paper.line(left + room * row.low, y, left + room * row.high, y)
+    paper.set_line_width(0.2)
+    paper.set_fill_color(PRIMARY)
+    paper.circle(left + room * row.share, y, 1.5, style="F")
+    paper.label(left + room + 4, y, row.text, size=8.5)
 
 
 def nice_step(most: int) -> int:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from fpdf import FPDF
 from fpdf.enums import XPos, YPos
+
+from alerts.report.tagging import Tag, TaggedPDF
 
 MARGIN: Final = 18.0
 WIDTH: Final = 210 - 2 * MARGIN
@@ -47,7 +48,7 @@ class Column:
     right: bool = False
 
 
-class Paper(FPDF):
+class Paper(TaggedPDF):
     """An empty report.
 
     Args:
@@ -56,7 +57,7 @@ class Paper(FPDF):
     """
 
     def __init__(self, title: str, footer_text: str) -> None:
-        super().__init__(format="A4")
+        super().__init__(title)
         self._title = title
         self._footer_text = footer_text
         folder = files("font_source_sans_pro") / "files"
@@ -65,8 +66,6 @@ class Paper(FPDF):
         self.set_margins(MARGIN, MARGIN, MARGIN)
         self.c_margin = 0  # texts begin where lines and bars begin
         self.set_auto_page_break(True, margin=297 - BOTTOM)
-        self.set_title(title)
-        self.set_lang("de-DE")
         self.set_creator("Stadtfunk")
         self.set_draw_color(RULE)
         self.set_line_width(0.2)
@@ -77,18 +76,20 @@ class Paper(FPDF):
         if self.page_no() > 1:
             self.write_in(8.5, color=MUTED)
             self.set_xy(MARGIN, 10)
-            self.cell(WIDTH, 4, self._title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            with self.decoration():
+                self.cell(WIDTH, 4, self._title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             self.set_y(MARGIN + 2)
 
     def footer(self) -> None:
         """Whose report it is, and the page."""
-        self.set_draw_color(RULE)
-        self.line(MARGIN, 297 - 15, 210 - MARGIN, 297 - 15)
         self.write_in(8.5, color=MUTED)
-        self.set_xy(MARGIN, 297 - 13)
-        self.cell(WIDTH * 0.8, 4, self._footer_text)
-        self.set_x(210 - MARGIN - self.get_string_width(f"Seite {self.page_no()} von 00"))
-        self.cell(0, 4, f"Seite {self.page_no()} von {{nb}}")
+        self.set_draw_color(RULE)
+        with self.decoration():
+            self.line(MARGIN, 297 - 15, 210 - MARGIN, 297 - 15)
+            self.set_xy(MARGIN, 297 - 13)
+            self.cell(WIDTH * 0.8, 4, self._footer_text)
+            self.set_x(210 - MARGIN - self.get_string_width(f"Seite {self.page_no()} von 00"))
+            self.cell(0, 4, f"Seite {self.page_no()} von {{nb}}")
 
     # ---- text ---------------------------------------------------------------------------------------------
 
@@ -101,8 +102,10 @@ class Paper(FPDF):
         """A section's title; begins a page when there is no room for it and `needs` millimetres."""
         self.make_room(needs + 14)
         self.ln(5)
+        self.start_section(text)
         self.write_in(13.5, bold=True, color=PRIMARY)
-        self.cell(WIDTH, 7, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        with self.tagged(Tag.HEADING):
+            self.cell(WIDTH, 7, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(1)
 
     def paragraph(self, text: str, *, color: Color = INK, size: float = 10) -> None:
@@ -113,7 +116,8 @@ class Paper(FPDF):
         assert isinstance(lines, list)
         self.make_room(height * len(lines))
         self.write_in(size, color=color)
-        self.multi_cell(WIDTH, height, text, markdown=True, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        with self.tagged(Tag.TEXT):
+            self.multi_cell(WIDTH, height, text, markdown=True, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(1.5)
 
     def caption(self, text: str) -> None:
@@ -150,7 +154,8 @@ class Paper(FPDF):
             self.make_room(height + gap)
             top = self.get_y()
             for place, tile in enumerate(tiles[start : start + in_row]):
-                self._tile(MARGIN + place * (width + gap), top, width, height, tile)
+                with self.tagged(Tag.TEXT, alt=f"{tile.label}: {tile.value}. {tile.note}"):
+                    self._tile(MARGIN + place * (width + gap), top, width, height, tile)
             self.set_xy(MARGIN, top + height + gap)
 
     def _tile(self, x: float, y: float, width: float, height: float, tile: Tile) -> None:
@@ -174,14 +179,16 @@ class Paper(FPDF):
                 self.add_page()
                 self._titles(columns, height)
             self.write_in(9)
-            self._row(columns, row, height, shaded=number % 2 == 1)
+            with self.tagged(Tag.TEXT, alt=_spoken(columns, row)):
+                self._row(columns, row, height, shaded=number % 2 == 1)
         self.ln(2)
 
     def _titles(self, columns: Sequence[Column], height: float) -> None:
         self.write_in(8.5, bold=True, color=MUTED)
-        self._row(columns, [column.title for column in columns], height)
         self.set_draw_color(MUTED)
-        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
+        with self.decoration():  # every row tells its titles
+            self._row(columns, [column.title for column in columns], height)
+            self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
         self.set_draw_color(RULE)
 
     def _row(self, columns: Sequence[Column], row: Sequence[str], height: float, *, shaded: bool = False) -> None:
@@ -194,3 +201,9 @@ class Paper(FPDF):
             width = room * column.share / whole
             self.cell(width, height, self.fitting(text, width - 2.5), align="R" if column.right else "L")
         self.ln(height)
+
+
+def _spoken(columns: Sequence[Column], row: Sequence[str]) -> str:
+    """A row of a table as it is read, in full length: its titles with its cells."""
+    pairs = zip(columns, row, strict=True)
+    return "; ".join(f"{column.title}: {text}" if column.title else text for column, text in pairs)

@@ -11,6 +11,7 @@ from alerts.report.content import Report
 from alerts.report.notes import method, sources
 from alerts.report.paper import MUTED, PRIMARY, SLATE, WIDTH, Column, Paper, Tile
 from alerts.report.summary import exposure, summary
+from alerts.report.tagging import Tag
 from alerts.report.words import (
     CODES,
     UNKNOWN,
@@ -63,16 +64,20 @@ def report_pdf(report: Report) -> bytes:
 
 def _front(paper: Paper, report: Report, version: str) -> None:
     paper.set_fill_color(PRIMARY)
-    paper.rect(18, 18, 26, 1.6, style="F")
+    with paper.decoration():
+        paper.rect(18, 18, 26, 1.6, style="F")
     paper.set_y(24)
     paper.write_in(10, color=MUTED)
-    paper.cell(WIDTH, 5, f"{report.settings.authority} · Monatsbericht · {version}")
+    with paper.tagged(Tag.TEXT):
+        paper.cell(WIDTH, 5, f"{report.settings.authority} · Monatsbericht · {version}")
     paper.ln(8)
     paper.write_in(25, bold=True)
-    paper.cell(WIDTH, 11, month_title(report.month))
+    with paper.tagged(Tag.TITLE):
+        paper.cell(WIDTH, 11, month_title(report.month))
     paper.ln(11)
     paper.write_in(14, color=PRIMARY)
-    paper.cell(WIDTH, 7, TITLE)
+    with paper.tagged(Tag.TEXT):
+        paper.cell(WIDTH, 7, TITLE)
     paper.ln(10)
     if report.running:
         paper.caption(f"Vorläufig: der Monat läuft noch; Zahlen bis {moment(report.until, report.zone)}.")

@@ -137,7 +137,8 @@ def test_keys_of_actions_and_recipients_of_messages_go_with_the_names(street: St
     number = busy_november(street)
     street.store.execute(
         "INSERT INTO notification (idempotency_key, alert_id, channel, kind, body, state, due_at, created_at,"
-        " last_error, delivered) VALUES ('1', %s, 'mail', 'closed', '{}', 'dead', %s, %s, 'kim@example.org: full', '{d}')",
+        " last_error, delivered)"
+        " VALUES ('1', %s, 'mail', 'closed', '{}', 'dead', %s, %s, 'kim@example.org: full', '{d}')",
         number,
         NOON,
         NOON,

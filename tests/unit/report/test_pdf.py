@@ -150,3 +150,45 @@ def test_the_document_names_itself(internal: Report) -> None:
 @pytest.mark.parametrize(("most", "step"), [(0, 1), (3, 1), (4, 1), (5, 2), (10, 5), (21, 10), (70, 20), (900, 500)])
 def test_axes_have_round_steps(most: int, step: int) -> None:
     assert nice_step(most) == step
+
+
+def tags(report: Report) -> list[tuple[str, str]]:
+    """Kind and spoken text of every piece, in reading order."""
+    root = reader(report).trailer["/Root"]
+    [document] = root["/StructTreeRoot"]["/K"]
+    kids = [kid.get_object() for kid in document.get_object()["/K"]]
+    return [(kid["/S"], kid.get("/Alt", "")) for kid in kids]
+
+
+def test_it_says_its_language_and_title_and_has_bookmarks(internal: Report) -> None:
+    found = reader(internal)
+    root = found.trailer["/Root"]
+    assert root["/Lang"] == "de-DE"
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert "Oktober 2026" in found.metadata["/Title"]
+    assert [one["/Title"] for one in found.outline][:2] == ["Fälle je Tag", "Gründe"]
+
+
+def test_charts_and_rows_can_be_read_aloud(internal: Report) -> None:
+    found = tags(internal)
+    assert [kind for kind, _ in found].count("/H1") == 1
+    assert all(spoken for kind, spoken in found if kind == "/Figure")
+    spoken = [text for _, text in found]
+    assert any(text.startswith("Säulendiagramm, Fälle je Tag: 1.:") for text in spoken)
+    assert any(text.startswith("Wärmekarte") and "Mo: " in text for text in spoken)
+    site = internal.sites[0]
+    assert any(f"Station: {site.name}; Bezirk: {site.district}; Plätze: " in text for text in spoken)
+
+
+def test_no_text_is_left_out_of_the_order_of_reading(internal: Report) -> None:
+    """Whoever listens gets what is tagged, and nothing else."""
+    for page in reader(internal).pages:
+        depth, texts = 0, 0
+        for line in page.get_contents().get_data().decode("latin-1").splitlines():
+            depth += line.endswith((" BDC", " BMC")) - (line == "EMC")
+            assert depth in (0, 1)
+            if " Tj" in line or "] TJ" in line:
+                texts += 1
+                assert depth == 1, line[:80]
+        assert texts > 5
