@@ -34,6 +34,7 @@ def build() -> Dashboard:
             row("Jetzt", *_numbers()),
             row("Wo", _map(), _states()),
             row("Meldungen", _open_alerts(), _alerts_by_day()),
+            row("Funk", _uplinks(), _loss()),
         ),
     )
 
@@ -79,15 +80,14 @@ def _numbers() -> list[Panel]:
         _count(
             "Stumme Objekte",
             f"SELECT count(*) FILTER (WHERE state IN ('silent', 'never')) AS value {assets}",
-            description="Objekte, deren Gerät länger als drei übliche Abstände schweigt oder sich nie meldete. "
+            description="Objekte, deren Gerät länger schweigt, als es darf, oder sich nie meldete. "
             "Viele in einem Stadtteil: Gateway prüfen, siehe Funknetz.",
             look=Look(thresholds=((None, GREEN), (1, YELLOW), (20, RED))),
         ),
         _count(
             "Gateways ohne Kontakt",
-            "SELECT count(*) FILTER (WHERE online IS FALSE OR last_seen_at < now() - interval '1 hour') AS value\n"
-            "FROM stadtfunk.v_gateway",
-            description="Gateways, die der Netzwerkserver nicht erreicht oder die seit einer Stunde schweigen.",
+            "SELECT count(*) FILTER (WHERE state <> 'online') AS value FROM stadtfunk.v_network_gateway",
+            description="Gateways, die der Netzwerkserver nicht erreicht oder die seit 15 Minuten schweigen.",
             look=Look(thresholds=((None, GREEN), (1, RED))),
         ),
         _count(
@@ -222,4 +222,31 @@ def _alerts_by_day() -> Panel:
         interval="1h",
         width=8,
         height=10,
+    )
+
+
+def _uplinks() -> Panel:
+    return sql(
+        "Nachrichten je Stunde",
+        'SELECT time, sum(frames) AS "Nachrichten" FROM stadtfunk.v_radio_hourly\n'
+        "WHERE $__timeFilter(time) GROUP BY time ORDER BY time",
+        columns={"time": TIME, "Nachrichten": NUMBER},
+        unit="short",
+        look=Look(bars=True, low=0),
+        description="Alle Funknachrichten der Stadt. Ein Einbruch auf null ist ein Ausfall: siehe Betrieb.",
+        empty="Keine Nachrichten in diesem Zeitraum",
+    )
+
+
+def _loss() -> Panel:
+    return sql(
+        "Verlust auf der Funkstrecke",
+        'SELECT time, 100.0 * sum(lost) / nullif(sum(frames) + sum(lost), 0) AS "Verlust"\n'
+        "FROM stadtfunk.v_radio_hourly WHERE $__timeFilter(time) GROUP BY time ORDER BY time",
+        columns={"time": TIME, "Verlust": NUMBER},
+        unit="percent",
+        look=Look(thresholds=((None, GREEN), (5, YELLOW), (10, RED)), low=0, decimals=1),
+        description="Nachrichten, die nach dem Zähler der Geräte fehlen. Über 10 %: Gateways und Datenraten im Funk"
+        "netz ansehen.",
+        empty="Keine Nachrichten in diesem Zeitraum",
     )

@@ -37,8 +37,8 @@ SELECT l.opened_at AS time, coalesce(l.closed_at, now()) AS timeend, l.number, l
 FROM v_alert AS l;
 
 -- The city's assets with what is the matter with each, the worst first: an open alert (`critical`, `warning`), nothing
--- measures it (`unbound`), it never spoke (`never`), it is silent for three of its usual intervals and two hours at
--- least (`silent`), `ok`. Meters are their customers', and not here.
+-- measures it (`unbound`), it never spoke (`never`), it is silent for longer than the rule `device_silent` allows by
+-- default (`silent`), `ok`. Meters are their customers', and not here.
 CREATE VIEW v_asset_state AS
 SELECT s.kind, s.key, s.name, s.district, s.latitude, s.longitude, s.last_reading_at, s.open_alerts,
     CASE
@@ -54,11 +54,11 @@ FROM (
         coalesce(l.alerts, 0) AS open_alerts, coalesce(l.worst, 0) AS worst,
         coalesce(m.devices, 0) > 0 OR g.id IS NOT NULL OR e.evses > 0 AS bound,
         greatest(m.last_at, g.last_seen_at, e.last_at) AS last_reading_at,
-        greatest(interval '2 hours', coalesce(m.patience, interval '0')) AS patience
+        coalesce(m.patience, interval '1 hour') AS patience
     FROM asset AS a
     LEFT JOIN (
         SELECT b.asset_id, count(*) AS devices, max(t.last_received_at) AS last_at,
-            max(make_interval(secs => 3 * coalesce(i.seconds, 28800))) AS patience
+            max(make_interval(secs => coalesce(least(greatest(3 * i.seconds, 3600), 259200), 93600))) AS patience
         FROM asset_device AS b
         LEFT JOIN device_state AS t ON t.device_id = b.device_id
         LEFT JOIN device_interval AS i ON i.device_id = b.device_id
