@@ -21,7 +21,7 @@ from storage.batch import Outcome, Record, WriteResult
 _DECODE_BUCKETS = (5e-6, 1e-5, 2e-5, 4e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0)
 _SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 _COMMIT_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
-_LAG_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0)
+LAG_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0)
 _LAGS_PER_BATCH = 200
 
 
@@ -80,7 +80,7 @@ class Metrics:
         self.batch_messages = self._histogram("batch_messages", "Messages per committed batch.", _SIZE_BUCKETS)
         self.commit_seconds = self._histogram("commit_seconds", "Time to write and commit one batch.", _COMMIT_BUCKETS)
         self.commit_lag_seconds = self._histogram(
-            "commit_lag_seconds", "Network server's time of a live uplink to its commit.", _LAG_BUCKETS
+            "commit_lag_seconds", "Network server's time of a live uplink to its commit.", LAG_BUCKETS
         )
 
         self._database_up = self._gauge("database_up", "1 while the database takes batches.")

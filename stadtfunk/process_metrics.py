@@ -11,7 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily
 
 from ingest.histogram import BulkHistogram
@@ -46,6 +52,7 @@ class ProcessMetrics:
         certificates: Sequence[CertificateFile] = (),
         folders: Mapping[str, Path] | None = None,
     ) -> None:
+        disable_created_metrics()  # a second series for each counter, of which Prometheus makes nothing
         build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
         build.labels(version, platform.python_version()).set(1)
         ProcessCollector(registry=registry)

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from alerts.changes import Step
+from alerts.outbox_metrics import Result
 from config.schema import settings_rows
 from config.settings import Settings
 from decoders.errors import RejectReason
+from portal.metrics import LoginOutcome
 from stadtfunk.exit_codes import ExitCode
 from storage.batch import Outcome
 from tests.unit.docs.tables import DOCS, FILES, block
@@ -30,7 +33,7 @@ def test_every_exit_code_is_explained(code):
     assert re.search(rf"^\| {code.value} \| \w", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", [*RejectReason, *Outcome])
+@pytest.mark.parametrize("word", [*RejectReason, *Outcome, *Step, *Result, *LoginOutcome])
 def test_every_label_value_is_explained(word):
     text = (DOCS / "metrics.md").read_text(encoding="utf-8")
     assert re.search(rf"^\| `{word.value}` \| \w", text, re.MULTILINE)

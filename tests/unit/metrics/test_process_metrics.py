@@ -8,10 +8,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
+from ingest.metrics import LAG_BUCKETS
 from portal.health import Check
+from portal.metrics import SECONDS
 from stadtfunk import process_metrics
 from stadtfunk.certificates import CertificateFile, certificate_files
-from stadtfunk.process_metrics import ProcessMetrics, memory_limit
+from stadtfunk.process_metrics import LOOP_BUCKETS, ProcessMetrics, memory_limit
 from stadtfunk.upkeep_metrics import UpkeepMetrics
 from tests.support.certificates import CertificateAuthority
 
@@ -143,3 +145,9 @@ def test_maintenance_counts_from_the_start_until_it_ended_well(registry):
     metrics.done(noon, 0.2, noon)
     assert read(registry, "rollups_fresh_timestamp_seconds") == noon.timestamp()
     assert read(registry, "maintenance_seconds_count") == 2
+
+
+def test_buckets_have_an_edge_at_every_promise():
+    assert {0.015, 0.1, 0.25, 1.0, 30.0} <= set(LAG_BUCKETS)
+    assert 0.25 in LOOP_BUCKETS
+    assert {0.15, 1.0} <= set(SECONDS)
