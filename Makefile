@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help demo test unit lint faults bench dashboards lock clean
+.PHONY: help demo up test unit lint faults bench dashboards lock clean
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml requirements.lock
 
 demo: $(STAMP)  ## the whole thing with a simulated city, on embedded parts
 	$(BIN)/stadtfunk demo $(ARGS)
+
+up:             ## the deployment in containers: Docker, ARGS="--demo" (docs/howto/deploy.md)
+	deploy/up $(ARGS)
 
 test: $(STAMP)  ## all checks and tests
 	./.ci/test
