@@ -48,7 +48,7 @@ HAVING count(*) FILTER (WHERE NOT d.shown) = 0 OR count(*) FILTER (WHERE NOT d.s
 -- name: v_network_gateway
 -- Gateways as they are now: `offline` when the network server says so or nothing came for a quarter of an hour, as in
 -- the rule `gateway_silent` by default.
-SELECT g.gateway_id, coalesce(nullif(g.name, ''), g.gateway_id) AS gateway_name, g.latitude, g.longitude,
+SELECT g.id AS gateway, g.gateway_id, coalesce(nullif(g.name, ''), g.gateway_id) AS gateway_name, g.latitude, g.longitude,
     g.last_seen_at, g.stats_at,
     CASE
         WHEN g.last_seen_at IS NULL THEN 'never'
@@ -80,10 +80,9 @@ JOIN stadtfunk.source AS s ON s.id = u.source_id
 WHERE u.flags & 2 <> 2
 
 -- name: v_network_reception
--- What gateways heard, without devices.
-SELECT r.ns_time AS time, g.gateway_id, coalesce(nullif(g.name, ''), g.gateway_id) AS gateway_name, r.rssi, r.snr
+-- What gateways heard, without devices; `gateway` as in v_network_gateway, so that names are joined to sums.
+SELECT r.ns_time AS time, r.gateway_id AS gateway, r.rssi, r.snr
 FROM stadtfunk.reception AS r
-JOIN stadtfunk.gateway AS g ON g.id = r.gateway_id
 
 -- name: v_device_reception
 -- Who heard the frames of the city's own devices, how well, and how far above the floor of demodulation.
@@ -153,20 +152,26 @@ JOIN stadtfunk.network_device AS d USING (device_id)
 GROUP BY r.bucket, coalesce(d.asset_kind, ''), d.district
 HAVING count(*) FILTER (WHERE NOT d.shown) = 0 OR count(*) FILTER (WHERE NOT d.shown) >= {least}
 
--- name: v_radio_cell_daily
--- Coverage: cells of about 250 m with the median over their devices of each one's median best margin, apart for outdoor
--- places, bays and basements. `latitude` and `longitude` are those of a cell's middle, never of a device.
-SELECT r.bucket AS time, c.asset_kind, (c.y + 0.5) * 0.00225 AS latitude, (c.x + 0.5) * 0.0035 AS longitude,
-    count(*) AS devices, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.margin_median) AS margin,
-    sum(r.frames) AS frames, sum(r.lost) AS lost
+-- name: v_radio_cell
+-- Coverage in the last 30 days: cells of about 250 m with the median over their devices of each one's best margin (the
+-- mean of its daily medians), apart for outdoor places, bays and basements. `latitude` and `longitude` are those of a
+-- cell's middle, never of a device.
+SELECT c.asset_kind, (c.y + 0.5) * 0.00225 AS latitude, (c.x + 0.5) * 0.0035 AS longitude,
+    count(*) AS devices, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.margin) AS margin,
+    sum(r.frames)::bigint AS frames, sum(r.lost)::bigint AS lost
 FROM (
     SELECT device_id, asset_kind, shown, floor(latitude / 0.00225) AS y, floor(longitude / 0.0035) AS x
     FROM stadtfunk.network_device
     WHERE latitude IS NOT NULL AND longitude IS NOT NULL
 ) AS c
-JOIN stadtfunk.radio_device_daily AS r USING (device_id)
-WHERE r.margin_median IS NOT NULL
-GROUP BY r.bucket, c.asset_kind, c.y, c.x
+JOIN (
+    SELECT device_id, avg(margin_median) AS margin, sum(frames) AS frames, sum(lost) AS lost
+    FROM stadtfunk.radio_device_daily
+    WHERE bucket > now() - interval '30 days'
+    GROUP BY device_id
+) AS r USING (device_id)
+WHERE r.margin IS NOT NULL
+GROUP BY c.asset_kind, c.y, c.x
 HAVING count(*) FILTER (WHERE NOT c.shown) = 0 OR count(*) FILTER (WHERE NOT c.shown) >= {least}
 
 -- name: v_upkeep
