@@ -203,3 +203,62 @@ def test_a_city_changes_names_ports_and_files_by_its_environment():
     assert changed["networks"]["web"]["ipam"]["config"] == [{"subnet": "10.9.8.0/28"}]
     assert changed["secrets"]["proxy.pem"]["file"] == "/srv/stadtfunk/proxy.pem"
     assert "8443" in {port["published"] for port in changed["services"]["proxy"]["ports"]}
+
+
+def spoken_to(services):
+    """Whom each service reaches by name, as its configuration says."""
+    text = {name: (ROOT / "config" / path).read_text() for name, path in {
+        "proxy": "deployment/proxy/haproxy.cfg",
+        "prometheus": "prometheus/prometheus.yml",
+        "grafana": "grafana/provisioning/datasources/stadtfunk.yaml",
+        "chirpstack": "deployment/chirpstack/chirpstack.toml",
+        "ingest": "deployment/stadtfunk/stadtfunk.yaml",
+    }.items()}  # fmt: skip
+    known = "|".join(sorted(services, key=len, reverse=True))
+    named = {
+        name: set(
+            re.findall(rf"(?:server \w+ |[\"@/]|url: |host: )({known})(?=[:/\n])", content.replace("/run/secrets", ""))
+        )
+        - {name}
+        for name, content in text.items()
+    }
+    for name, service in services.items():
+        named.setdefault(name, set()).update(re.findall(rf"@({known})/", str(service.get("environment"))))
+        named[name].update(re.findall(rf"--host ({known}) ", " ".join(service.get("command") or ())))
+    return {name: others for name, others in named.items() if others}
+
+
+def test_everybody_reaches_those_whom_the_configuration_names(services):
+    found = spoken_to(services)
+    assert found == {
+        "proxy": {"portal", "ingest", "grafana", "chirpstack", "mosquitto"},
+        "prometheus": {"ingest", "engine", "portal", "alertmanager"},
+        "grafana": {"database", "prometheus"},
+        "chirpstack": {"chirpstack-database", "chirpstack-redis", "mosquitto"},
+        "ingest": {"mosquitto", "database"},
+        "engine": {"database"},
+        "portal": {"database"},
+        "setup": {"database"},
+        "city-assets": {"database"},
+        "city": {"mosquitto"},
+    }
+    for name, others in found.items():
+        for other in others:
+            assert set(services[name]["networks"]) & set(services[other]["networks"]), f"{name} cannot reach {other}"
+
+
+def test_grafana_logs_in_as_itself_and_serves_the_dashboards(services):
+    [login] = [one for one in LOGINS if one.service == "grafana"]
+    source = (ROOT / "config/grafana/provisioning/datasources/stadtfunk.yaml").read_text()
+    assert f"user: {login.name}\n" in source
+    assert f"$__file{{/run/secrets/{login.secret}}}" in source
+    targets = {mount["target"] for mount in services["grafana"]["volumes"]}
+    provider = (ROOT / "config/grafana/provisioning/dashboards/stadtfunk.yaml").read_text()
+    [path] = re.findall(r"path: (\S+)", provider)
+    assert path in targets
+    assert services["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+
+
+def test_secrets_that_alertmanager_names_are_mounted(services):
+    named = set(re.findall(r"/run/secrets/([\w-]+)", (ROOT / "config/alertmanager/alertmanager.yml").read_text()))
+    assert named == {one["source"] for one in services["alertmanager"]["secrets"]}
