@@ -1,6 +1,7 @@
 """The shipped rules, their tests and their runbooks, as the tests read them."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def rules(file: Path) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+@cache
 def alerts() -> dict[str, dict[str, Any]]:
     """Every alert by name, with the `file` that it stands in.
 
@@ -35,6 +37,7 @@ def alerts() -> dict[str, dict[str, Any]]:
     return found
 
 
+@cache
 def expectations() -> dict[str, list[bool]]:
     """By alert, for every look of a test at it: whether it shall fire then."""
     found: dict[str, list[bool]] = {}
@@ -50,12 +53,14 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
+@cache
 def known_labels() -> dict[str, frozenset[str]]:
     """Labels by metric, of every metric in docs/metrics.md."""
     rows = re.findall(r"^\| `(stadtfunk_\w+)` \| \w+ \| ([^|]+) \|", METRICS.read_text(encoding="utf-8"), re.MULTILINE)
     return {name: frozenset(re.findall(r"\w+", labels)) for name, labels in rows}
 
 
+@cache
 def known_values() -> frozenset[str]:
     """Values of labels that docs/metrics.md explains."""
     text = METRICS.read_text(encoding="utf-8").partition("<!-- metrics: end -->")[2]
