@@ -1,5 +1,6 @@
-"""How often each device speaks, learned from its uplinks: the time within which nine of ten of its gaps lie.
+"""How often each device is heard, learned from its uplinks: the time within which all but few of its gaps lie.
 
+Losses belong to it: a device in a cellar of which every second frame arrives is often silent for hours and lives.
 Set-wise in SQL, some thousand devices at a time, so that neither a statement nor the database is busy for long.
 """
 
@@ -12,9 +13,9 @@ from storage.statements import load
 _QUERIES = load("alerts")
 
 DEVICES_AT_ONCE = 2000
-UPLINKS_OF_EACH = 100
+UPLINKS_OF_EACH = 200
 FEWEST_GAPS = 5
-QUANTILE = 0.9
+QUANTILE = 0.98
 _PAUSE_SECONDS = 0.05
 
 

@@ -61,7 +61,7 @@ class AlertSettings(BaseModel):
         default=timedelta(hours=1), ge=timedelta(minutes=1), description="how often devices' intervals are learned"
     )
     learn_from: Duration = Field(
-        default=timedelta(days=3), ge=timedelta(hours=1), description="how much history intervals are learned from"
+        default=timedelta(days=7), ge=timedelta(hours=1), description="how much history intervals are learned from"
     )
 
     @model_validator(mode="after")

@@ -16,17 +16,25 @@ from storage.statements import load
 
 _QUERIES = load("alert_rules")
 _NEVER = timedelta(days=36500)
+_NEW = timedelta(days=3)
+"""A device that was known for longer and has no interval is hardly ever heard."""
 
 
 class DeviceSilentSettings(GradedSettings):
     """When a device counts as silent."""
 
     kind: Literal["device_silent"] = Field(description="`device_silent`: a device was not heard for too long")
-    intervals: float = Field(default=3.0, gt=1, le=100, description="silent after so many of its own intervals")
+    intervals: float = Field(
+        default=4.0,
+        gt=1,
+        le=100,
+        description="silent after so many of its own intervals, in which losses are contained",
+    )
     at_least: Duration = Field(default=timedelta(hours=1), description="never silent sooner")
-    at_most: Duration = Field(default=timedelta(days=3), description="silent at the latest after this time")
+    at_most: Duration = Field(default=timedelta(days=7), description="silent at the latest after this time")
     unlearned: Duration | None = Field(
-        default=timedelta(hours=26), description="limit while its interval is not learned; null: not judged till then"
+        default=timedelta(hours=26),
+        description="limit of new devices, whose interval is not learned; null: not judged till then",
     )
     give_up_after: Duration = Field(
         default=timedelta(days=90), description="no new alert about devices that were not heard for so long"
@@ -94,6 +102,7 @@ class DeviceSilent:
             "at_least": settings.at_least,
             "at_most": settings.at_most,
             "unlearned": settings.unlearned,
+            "new_for": _NEW,
             "give_up_at": now - settings.give_up_after,
             "sources": list(settings.sources) or None,
             "profiles": list(settings.profiles) or None,

@@ -2,6 +2,7 @@
 
 -- name: silent_devices
 -- Devices that are silent now. A network server's clock that is far ahead of ours does not hide a silence.
+-- One that was known for days and has no interval was hardly ever heard: it counts as silent at the latest time only.
 SELECT d.dev_eui, d.name, h.at, h.within, NULL::timestamptz
 FROM device_state AS s
 JOIN device AS d ON d.id = s.device_id
@@ -9,9 +10,11 @@ LEFT JOIN device_interval AS i ON i.device_id = s.device_id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN s.last_ns_time > s.last_received_at + interval '10 minutes' THEN s.last_received_at
             ELSE s.last_ns_time END AS at,
-        least(
-            greatest(coalesce(%(intervals)s * make_interval(secs => i.seconds), %(unlearned)s), %(at_least)s), %(at_most)s
-        ) AS within
+        least(greatest(coalesce(
+            %(intervals)s * make_interval(secs => i.seconds),
+            CASE WHEN s.session_started_at < least(s.last_ns_time, s.last_received_at) - %(new_for)s
+                THEN %(at_most)s ELSE %(unlearned)s END
+        ), %(at_least)s), %(at_most)s) AS within
 ) AS h
 WHERE h.at + h.within <= %(now)s AND h.at > %(give_up_at)s
     AND (i.seconds IS NOT NULL OR %(unlearned)s::interval IS NOT NULL)
@@ -24,21 +27,26 @@ FROM device_state AS s
 LEFT JOIN device_interval AS i ON i.device_id = s.device_id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN s.last_ns_time > s.last_received_at + interval '10 minutes' THEN s.last_received_at
-        ELSE s.last_ns_time END + least(
-        greatest(coalesce(%(intervals)s * make_interval(secs => i.seconds), %(unlearned)s), %(at_least)s), %(at_most)s
-    ) AS due
+        ELSE s.last_ns_time END + least(greatest(coalesce(
+            %(intervals)s * make_interval(secs => i.seconds),
+            CASE WHEN s.session_started_at < least(s.last_ns_time, s.last_received_at) - %(new_for)s
+                THEN %(at_most)s ELSE %(unlearned)s END
+        ), %(at_least)s), %(at_most)s) AS due
 ) AS h
 WHERE h.due > %(now)s AND (i.seconds IS NOT NULL OR %(unlearned)s::interval IS NOT NULL)
 
 -- name: silent_devices_told
 -- Devices with an open alert, and when they were heard again.
 SELECT d.dev_eui, d.name, a.since,
-    least(
-        greatest(coalesce(%(intervals)s * make_interval(secs => i.seconds), %(unlearned)s), %(at_least)s), %(at_most)s
-    ),
+    least(greatest(coalesce(
+        %(intervals)s * make_interval(secs => i.seconds),
+        CASE WHEN s.session_started_at < least(s.last_ns_time, s.last_received_at) - %(new_for)s
+            THEN %(at_most)s ELSE %(unlearned)s END
+    ), %(at_least)s), %(at_most)s),
     (SELECT min(u.ns_time) FROM uplink AS u WHERE u.device_id = d.id AND u.ns_time > a.since AND u.ns_time <= %(now)s + interval '10 minutes')
 FROM alert AS a
 JOIN device AS d ON d.dev_eui = a.subject
+JOIN device_state AS s ON s.device_id = d.id
 LEFT JOIN device_interval AS i ON i.device_id = d.id
 WHERE a.rule = %(rule)s AND a.closed_at IS NULL
 
@@ -54,9 +62,11 @@ JOIN device AS d ON d.id = g.device_id
 JOIN device_state AS s ON s.device_id = g.device_id
 LEFT JOIN device_interval AS i ON i.device_id = g.device_id
 CROSS JOIN LATERAL (
-    SELECT least(
-        greatest(coalesce(%(intervals)s * make_interval(secs => i.seconds), %(unlearned)s), %(at_least)s), %(at_most)s
-    ) AS within
+    SELECT least(greatest(coalesce(
+        %(intervals)s * make_interval(secs => i.seconds),
+        CASE WHEN s.session_started_at < least(s.last_ns_time, s.last_received_at) - %(new_for)s
+            THEN %(at_most)s ELSE %(unlearned)s END
+    ), %(at_least)s), %(at_most)s) AS within
 ) AS h
 WHERE coalesce(g.next_at, %(now)s) - g.at >= h.within
     AND (i.seconds IS NOT NULL OR %(unlearned)s::interval IS NOT NULL)

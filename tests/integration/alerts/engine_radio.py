@@ -17,7 +17,7 @@ def hear(store: Store, dev_eui: str, *times: datetime, gateway: str = "00a1", pr
     store.execute(
         "INSERT INTO uplink (device_id, ns_time, f_cnt, source_id, f_port, flags, payload_size, payload_crc, frequency,"
         " outcome, data_rate, dev_addr, received_at)"
-        " SELECT d.id, t, extract(epoch FROM t)::bigint, s.id, 1, 0, 0, 0, 0, 'decoded', '', '', t"
+        " SELECT d.id, t, 0, s.id, 1, 0, 0, 0, 0, 'decoded', '', '', t"
         " FROM device AS d, source AS s, unnest(%s::timestamptz[]) AS t WHERE d.dev_eui = %s ON CONFLICT DO NOTHING",
         list(times), dev_eui,
     )  # fmt: skip
