@@ -16,6 +16,8 @@ from rich.table import Table
 
 from benchmarks.alerts import bays, silent
 from benchmarks.codec_runner import decoding
+from benchmarks.dashboards import LONG, SHORT, every_panel
+from benchmarks.dashboards import show as show_panels
 from benchmarks.drain import Drained, drain
 from benchmarks.portal import pages
 from benchmarks.redecode import redecoding
@@ -142,11 +144,25 @@ def measure_alerts(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_dashboards(made: Rig, scale: float) -> Numbers:
+    """Every query of every dashboard with 30 days of 3,321 devices."""
+    timed = every_panel(made, scale)
+    show_panels(timed)
+    slowest = {span: [one.milliseconds for one in found] for span, found in timed.items()}
+    return {
+        "panel_slowest_ms": slowest[LONG][0],
+        "panel_median_ms": median(slowest[LONG]),
+        "panel_slowest_6h_ms": slowest[SHORT][0],
+        "panel_queries": len(slowest[LONG]),
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
     "redecode": measure_redecode,
     "portal": measure_portal,
+    "dashboards": measure_dashboards,
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
@@ -158,7 +174,10 @@ def main() -> None:
     """Run the parts that the command line names, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=[*PARTS, []], help="drain codec redecode portal latency outage growth; default: all"
+        "parts",
+        nargs="*",
+        choices=[*PARTS, []],
+        help="drain codec redecode portal dashboards latency outage growth alerts; default: all",
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
     chosen = parser.parse_args()
