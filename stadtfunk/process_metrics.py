@@ -52,7 +52,8 @@ class ProcessMetrics:
         certificates: Sequence[CertificateFile] = (),
         folders: Mapping[str, Path] | None = None,
     ) -> None:
-        disable_created_metrics()  # a second series for each counter, of which Prometheus makes nothing
+        # A second series for each counter, of which Prometheus makes nothing.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         build = Gauge("stadtfunk_build_info", "Version of the program.", ["version", "python"], registry=registry)
         build.labels(version, platform.python_version()).set(1)
         ProcessCollector(registry=registry)
