@@ -89,6 +89,7 @@ def sql(
     look: Look = _PLAIN,
     empty: str = NOTHING,
     empty_is_normal: bool = False,
+    of_server: bool = False,
     series: bool | None = None,
     interval: str = "",
     width: int = 12,
@@ -104,6 +105,7 @@ def sql(
         description: what the panel tells and what to do about it, in German.
         empty: what stands there instead of data.
         empty_is_normal: no rows are no fault.
+        of_server: what the server says of itself, which is another on each.
         series: Grafana makes series of the rows; by default for time series, state timelines and heatmaps. Values are
             numbers there: a state is a number that `Look.states` gives its word and colour.
         interval: the smallest `$__interval`, such as `10m`.
@@ -111,7 +113,8 @@ def sql(
     texts = (query,) if isinstance(query, str) else tuple(query)
     as_series = view in _SERIES if series is None else series
     queries = tuple(
-        SqlQuery(text.strip(), dict(columns), series=as_series, empty_is_normal=empty_is_normal) for text in texts
+        SqlQuery(text.strip(), dict(columns), series=as_series, empty_is_normal=empty_is_normal, of_server=of_server)
+        for text in texts
     )
     return Panel(title, view, queries, unit, description, empty, look, width, height or _height(view), interval)
 

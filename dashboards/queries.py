@@ -42,12 +42,14 @@ class SqlQuery:
         columns: what comes back, in this order.
         series: Grafana shall make series of it: `time` first, ascending, then maybe `metric`, then numbers.
         empty_is_normal: no rows are good news here (open alerts, faults); the harness does not ask for rows.
+        of_server: the server tells of itself, so that two with the same data in them do not say the same.
     """
 
     text: str
     columns: Mapping[str, ColumnType] = field(hash=False)
     series: bool = False
     empty_is_normal: bool = False
+    of_server: bool = False
 
     def target(self, ref_id: str) -> Dataquery:
         """The query as Grafana stores it in a panel."""
