@@ -5,8 +5,9 @@ reconciles its findings in one transaction, so checkpoints that a rule writes ar
 keeps in memory is valid only while every evaluation was committed: after a failure the engine makes all rules anew.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from alerts.model import Findings
 from storage.database import Connection
@@ -42,4 +43,15 @@ class Rule(Protocol):
             since: for `alerts test`: all episodes that ended after `since` or go on, from history alone, without a
                 look at alerts or checkpoints, writing nothing.
         """
+        ...
+
+
+@runtime_checkable
+class Portioned(Protocol):
+    """A rule, or the second one of its name, that can tell history a portion of its subjects at a time."""
+
+    name: str
+
+    def history(self, connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Findings]:
+        """What `evaluate(connection, until, since=since)` gives, in parts: each subject is in one of them."""
         ...

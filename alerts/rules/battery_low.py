@@ -1,5 +1,6 @@
 """Rule `battery_low`: the battery's level or voltage is low, or the device asks for a new one."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from alerts.durations import Duration
 from alerts.model import Findings
 from alerts.rules.episodes import Timing
-from alerts.rules.marks import Comparison, Judgement, judge
+from alerts.rules.marks import Comparison, Judgement, judge, judge_history
 from alerts.rules.settings import GradedSettings
 from decoders.readings import DeviceHealth
 from storage.database import Connection
@@ -55,6 +56,10 @@ class BatteryLow:
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
         """See `Rule`."""
         return await judge(connection, self._comparison, self._how, now, since=since)
+
+    def history(self, connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Findings]:
+        """See `alerts.rules.Portioned`."""
+        return judge_history(connection, self._comparison, self._how, since, until)
 
 
 def _comparison(settings: BatteryLowSettings) -> Comparison:

@@ -1,6 +1,6 @@
 """Rule `device_silent`: a device was not heard for several of its own intervals, which are learned from its uplinks."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from alerts.durations import Duration
 from alerts.grouping import behind_gateways
 from alerts.model import Finding, Findings, SubjectKind
+from alerts.rules.devices import device_portions
 from alerts.rules.quiet import Heard, silences
 from alerts.rules.settings import GradedSettings
 from storage.database import Connection
@@ -58,15 +59,21 @@ class DeviceSilent:
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
         """See `Rule`; of history only silences that began after `since` less `at_most` are known."""
         if since is not None:
-            start = since - self._settings.at_most
-            heard = await self._load(connection, "device_gaps", now, start=start)
-            found = [one for one in self._judge(heard, now) if one.ended is None or one.ended.at > since]
-            return self._findings(found, start, None)
+            found = [one async for part in self.history(connection, since, now) for one in part.findings]
+            return self._findings(found, since - self._settings.at_most, None)
         heard = await self._load(connection, "silent_devices", now)
         heard += await self._load(connection, "silent_devices_told", now)
         found = await self._grouped(connection, self._judge(heard, now))
         row = await (await connection.execute(_QUERIES["next_silent_device"], self._values(now))).fetchone()
         return self._findings(found, now - _NEVER, None if row is None else row[0], {one.key for one in heard})
+
+    async def history(self, connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Findings]:
+        """See `alerts.rules.Portioned`."""
+        start = since - self._settings.at_most
+        async for devices in device_portions(connection, since, until):
+            heard = await self._load(connection, "device_gaps", until, start=start, **devices._asdict())
+            found = [one for one in self._judge(heard, until) if one.ended is None or one.ended.at > since]
+            yield self._findings(found, start, None)
 
     def _judge(self, heard: Sequence[Heard], now: datetime) -> list[Finding]:
         return list(silences(heard, now, kind=SubjectKind.DEVICE, code=self.code, severity=self._settings.severity))
@@ -87,10 +94,8 @@ class DeviceSilent:
         heard_by: dict[str, list[str]] = dict(await cursor.fetchall())
         return list(behind_gateways(found, heard_by, silent))
 
-    async def _load(
-        self, connection: Connection, statement: str, now: datetime, *, start: datetime | None = None
-    ) -> list[Heard]:
-        cursor = await connection.execute(_QUERIES[statement], self._values(now) | {"start": start})
+    async def _load(self, connection: Connection, statement: str, now: datetime, **more: object) -> list[Heard]:
+        cursor = await connection.execute(_QUERIES[statement], self._values(now) | more)
         return [Heard(*row) for row in await cursor.fetchall()]
 
     def _values(self, now: datetime) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """From readings in the database to findings, for every rule that compares values of one reading kind with limits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from alerts.model import Ended, Finding, Findings, Json, Severity, SubjectKind
+from alerts.rules.devices import Devices, device_portions
 from alerts.rules.episodes import Episode, Level, Mark, Timing, episodes
 from decoders.readings import QualityFlag
 from storage.database import Connection
@@ -56,13 +57,30 @@ class Judgement:
     facts: dict[str, Json]
 
 
+async def judge_history(
+    connection: Connection, comparison: Comparison, how: Judgement, since: datetime, until: datetime
+) -> AsyncIterator[Findings]:
+    """See `alerts.rules.Portioned`."""
+    async for devices in device_portions(connection, since, until):
+        yield await judge(connection, comparison, how, until, since=since, devices=devices)
+
+
 async def judge(
-    connection: Connection, comparison: Comparison, how: Judgement, now: datetime, *, since: datetime | None
+    connection: Connection,
+    comparison: Comparison,
+    how: Judgement,
+    now: datetime,
+    *,
+    since: datetime | None,
+    devices: Devices | None = None,
 ) -> Findings:
-    """All subjects that were bad or have an open alert; see `Rule.evaluate`."""
+    """All subjects that were bad or have an open alert, of `devices` only if they are given; see `Rule.evaluate`."""
     start = (now if since is None else since) - how.look_back
-    names = ("kind", "value", "bad", "clear")
-    parts = (sql.Identifier(comparison.kind), comparison.value, comparison.bad, comparison.clear)
+    some: sql.Composable = sql.SQL("true")
+    if devices is not None:
+        some = sql.SQL("r.device_id >= {} AND r.device_id < {}").format(*map(sql.Literal, devices))
+    names = ("kind", "value", "bad", "clear", "some")
+    parts = (sql.Identifier(comparison.kind), comparison.value, comparison.bad, comparison.clear, some)
     values = {
         "rule": how.rule,
         "now": now,

@@ -95,10 +95,11 @@ def test(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a rule of the configuration would have raised from stored history; nothing is changed or sent."""
-    with reported():
-        from alerts.trial import trial
+    """Say what a rule of the configuration would have raised from stored history; nothing is changed or sent.
 
+    With --json each alert is printed as soon as it is found, those of one subject in order of time.
+    """
+    with reported():
         settings = load(config)
         start, end = _moment(since), datetime.now(UTC) if until is None else _moment(until)
         if start >= end:
@@ -106,13 +107,31 @@ def test(
         if rule not in settings.alerts.rules:
             known = ", ".join(settings.alerts.rules) or "-"
             raise typer.BadParameter(text("{name} is none of {known}", name=rule, known=known), param_hint="RULE")
-        one = settings.alerts.make_rule(rule)
-        found = _ask(settings, lambda c: trial(c, one, settings.alerts, since=start, until=end)).findings
-    ordered = sorted(found, key=lambda finding: (finding.due_at, finding.subject))
-    if as_json:
-        _print_json([_finding(finding) for finding in ordered])
-    else:
-        _print_findings(ordered)
+        rows: list[tuple[datetime, tuple[str, ...]]] = []
+
+        def tell(found: "Sequence[Finding]") -> None:
+            if as_json:
+                _print_json([_finding(finding) for finding in found])
+            else:
+                rows.extend((finding.due_at, _cells(finding)) for finding in found)
+
+        _ask(settings, lambda c: _tried(c, rule, settings, (start, end), tell))
+    if not as_json:
+        _print_tried([cells for _, cells in sorted(rows)])
+
+
+async def _tried(
+    connection: "Connection",
+    rule: str,
+    settings: "Settings",
+    between: tuple[datetime, datetime],
+    tell: "Callable[[Sequence[Finding]], None]",
+) -> None:
+    """Tell what is found as it is found: nobody waits for the end of a long history, and nothing of it is kept."""
+    from alerts.trial import trial
+
+    async for part in trial(connection, rule, settings.alerts, since=between[0], until=between[1]):
+        tell(sorted(part.findings, key=lambda finding: (finding.due_at, finding.subject)))
 
 
 @app.command("silence", epilog=SILENCE_EPILOG)
@@ -225,15 +244,16 @@ def _finding(finding: "Finding") -> dict[str, object]:
     }
 
 
-def _print_findings(findings: "Sequence[Finding]") -> None:
+def _cells(one: "Finding") -> tuple[str, ...]:
+    ended = ("-", "") if one.ended is None else (_local(one.ended.at), one.ended.reason)
+    told = text("yes") if one.notifiable else text("no")
+    return (_local(one.due_at), _local(one.since), one.subject, one.code, *ended, told)
+
+
+def _print_tried(rows: Sequence[tuple[str, ...]]) -> None:
     titles = (text("Due"), text("Since"), text("Subject"), "Code", text("Ended"), text("Reason"), text("Told"))
-    rows = []
-    for one in findings:
-        ended = ("-", "") if one.ended is None else (_local(one.ended.at), one.ended.reason)
-        told = text("yes") if one.notifiable else text("no")
-        rows.append((_local(one.due_at), _local(one.since), one.subject, one.code, *ended, told))
     _print_table(titles, rows)
-    console().print(text("{count} alert(s) would have been raised.", count=len(findings)))
+    console().print(text("{count} alert(s) would have been raised.", count=len(rows)))
 
 
 def _print_alerts(found: "Sequence[ListedAlert]") -> None:

@@ -56,7 +56,7 @@ SELECT d.dev_eui, d.name, g.at, h.within, g.next_at
 FROM (
     SELECT u.device_id, u.ns_time AS at, lead(u.ns_time) OVER (PARTITION BY u.device_id ORDER BY u.ns_time) AS next_at
     FROM uplink AS u
-    WHERE u.ns_time > %(start)s AND u.ns_time <= %(now)s
+    WHERE u.ns_time > %(start)s AND u.ns_time <= %(now)s AND u.device_id >= %(first)s AND u.device_id < %(end)s
 ) AS g
 JOIN device AS d ON d.id = g.device_id
 JOIN device_state AS s ON s.device_id = g.device_id
@@ -121,7 +121,7 @@ WHERE coalesce(q.next_at, %(now)s) - q.at >= %(after)s
 
 -- name: marks
 -- Readings of every subject that was bad in the window or has an open alert, whose window begins before its alert.
--- {{kind}}, {{value}}, {{bad}}, {{clear}} are composed of checked identifiers and literals.
+-- {{kind}}, {{value}}, {{bad}}, {{clear}}, {{some}} are composed of checked identifiers and literals.
 WITH told AS (
     SELECT d.id AS device_id, coalesce(nullif(split_part(a.subject, '/', 2), ''), '0')::smallint AS channel,
         array_to_string((string_to_array(a.subject, '/'))[3:], '/') AS subject, a.since
@@ -132,7 +132,7 @@ WITH told AS (
 candidate AS (
     SELECT r.device_id, r.channel, r.subject, NULL::timestamptz AS since
     FROM {kind} AS r
-    WHERE r.observed_at > %(start)s AND r.observed_at <= %(now)s AND r.flags & %(distrusted)s = 0 AND {bad}
+    WHERE r.observed_at > %(start)s AND r.observed_at <= %(now)s AND r.flags & %(distrusted)s = 0 AND {bad} AND {some}
     UNION ALL
     SELECT device_id, channel, subject, since FROM told
 ),
