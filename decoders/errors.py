@@ -1,10 +1,16 @@
 """Why a message could not become readings: a closed set of reasons and the errors that carry them.
 
 The type of an error says what to do. `Rejected` (and its child `DecodeError`): keep the message raw with
-its reason and acknowledge it. Everything else is a defect of the decoder and is kept as `DECODER_ERROR`.
+its reason and acknowledge it. Everything else is a defect: a decoder's is kept as `DECODER_ERROR`, our own as
+`INTERNAL_ERROR`.
 """
 
 from enum import StrEnum
+from pathlib import Path
+from traceback import extract_tb
+
+_PROGRAM = Path(__file__).parents[1]
+_ROOMS = ("alerts", "config", "decoders", "ingest", "portal", "stadtfunk", "storage")
 
 
 class RejectReason(StrEnum):
@@ -38,6 +44,9 @@ class RejectReason(StrEnum):
     UNMAPPED = "unmapped"
     # at the database
     DATABASE_REFUSED = "database_refused"
+    # anywhere
+    INTERNAL_ERROR = "internal_error"
+    """A defect of ours, met by this message: kept raw until a version without it tries again."""
 
 
 class Rejected(Exception):
@@ -56,3 +65,12 @@ class Rejected(Exception):
 
 class DecodeError(Rejected):
     """A payload that a decoder understands to be wrong; the only error a decoder may raise."""
+
+
+def defect_at(error: BaseException) -> str:
+    """Type and place of a defect, as `TypeError at storage/rows.py:88`; its text may hold a value of the message."""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if file.is_relative_to(_PROGRAM) and (place := file.relative_to(_PROGRAM)).parts[0] in _ROOMS:
+            return f"{type(error).__name__} at {place.as_posix()}:{frame.lineno}"
+    return type(error).__name__

@@ -79,7 +79,7 @@ class VendorCodec:
         try:
             result = self._codec.decode(uplink.payload, uplink.f_port, uplink.ns_time, self._variables)
         except (SandboxError, OSError) as error:
-            result = unavailable(error)
+            result = unavailable(str(error))
         return self.understand(result, uplink, data)
 
     def understand(self, result: CodecResult, uplink: Uplink, data: ByteReader) -> Sequence[Reading]:
@@ -120,9 +120,9 @@ class VendorCodec:
         return DecodeError(reason, f"{self.source.name}: {text}")
 
 
-def unavailable(error: BaseException) -> CodecResult:
+def unavailable(why: str) -> CodecResult:
     """The answer in place of a sandbox that cannot give one."""
-    return CodecResult(errors=(str(error),), failure=CodecFailure.UNAVAILABLE)
+    return CodecResult(errors=(why,), failure=CodecFailure.UNAVAILABLE)
 
 
 def plain(text: str) -> str:

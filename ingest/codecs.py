@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
+from decoders.errors import defect_at
 from decoders.javascript import CodecFailure, CodecPool, CodecResult, SandboxError
 from decoders.vendor_codec import unavailable
 from ingest.delivery import Delivery
-from ingest.metrics import Metrics
+from ingest.metrics import Metrics, Stage
 from ingest.preparation import Preparation, Waiting, complete
 from storage.batch import Record
 
@@ -94,7 +95,12 @@ class CodecLane:
         except* (SandboxError, OSError) as errors:
             error = errors.exceptions[0]
             log.error("codecs_unavailable uplinks=%d error=%r", len(waiting), str(error))
-            results = [unavailable(error)] * len(waiting)
+            results = [unavailable(str(error))] * len(waiting)
+        except* Exception as errors:  # noqa: BLE001  (a defect of ours ends neither the batch nor the service)
+            defect = defect_at(errors.exceptions[0])
+            log.error("internal_error stage=%s uplinks=%d defect=%r", Stage.CODECS, len(waiting), defect)
+            self._metrics.internal_errors(Stage.CODECS)
+            results = [unavailable(defect)] * len(waiting)
         return results
 
     def _count(self, waiting: Sequence[Waiting], results: Sequence[CodecResult], seconds: float) -> None:

@@ -5,18 +5,24 @@ others keep (links, spool, pipeline) are read at scrape time. Labels are bounded
 never a device.
 """
 
+import logging
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from decoders.errors import RejectReason
+from decoders.errors import RejectReason, defect_at
 from decoders.readings import KINDS
 from decoders.uplink import Uplink
 from ingest.histogram import BulkHistogram
 from ingest.link_metrics import LinkCollector, Links
 from storage.batch import Outcome, Record, WriteResult
+from storage.failures import Fatal, Retryable
+
+log = logging.getLogger(__name__)
 
 _DECODE_BUCKETS = (5e-6, 1e-5, 2e-5, 4e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0)
 _SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
@@ -25,15 +31,32 @@ LAG_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 
 _LAGS_PER_BATCH = 200
 
 
+class Stage(StrEnum):
+    """Where a defect of ours showed itself."""
+
+    MESSAGE = "message"
+    """While a message was parsed, decoded or stored: it is kept raw as `RejectReason.INTERNAL_ERROR`."""
+    CODECS = "codecs"
+    """Asking the worker for a batch's answers: the uplinks are kept raw as `RejectReason.CODEC_UNAVAILABLE`."""
+    ASSEMBLY = "assembly"
+    """Making fragments whole: they stay as they are, and are looked at again."""
+    ACCOUNTS = "accounts"
+    """Counting and comparing what is stored already."""
+
+
 class Metrics:
     """The counters, histograms and gauges of one process.
 
     Args:
         registry: where they are registered; one `Metrics` per registry.
+
+    Attributes:
+        defects: how often a defect of ours showed itself since the start.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.defects = 0
         self._received = self._counter(
             "received_messages", "Messages taken from sources, redeliveries included.", "source"
         )
@@ -44,7 +67,9 @@ class Metrics:
         self._readings = self._counter("stored_readings", "Readings that were new in the database.", "kind")
         self._duplicates = self._counter("duplicate_uplinks", "Uplinks that were stored before.", "source")
         self._rejected = self._counter("rejected_messages", "Messages kept raw with their reason.", "source", "reason")
-        self._quarantined = self._counter("quarantined_rows", "Rows that the database alone refused.", "source")
+        self._quarantined = self._counter(
+            "quarantined_rows", "Messages that could not be stored as they are and were isolated.", "source"
+        )
         self._gaps = self._counter("missing_frames", "Frames that the frame counters say are missing.", "source")
         self._gaps_filled = self._counter("missing_frames_filled", "Missing frames that came late after all.", "source")
         self._decoded = self._counter(
@@ -66,6 +91,9 @@ class Metrics:
             "shadow_fields",
             "Fields of which both decoders said the same, or did not.",
             *("decoder", "shadow", "kind", "field", "result"),
+        )
+        self._internal_errors = self._counter(
+            "internal_errors", "Defects of Stadtfunk that were met and contained; each is worth a report.", "stage"
         )
         self._reloads = self._counter(
             "decoder_reloads", "Times that changed decoders, tables, codecs or mapping were taken over.", "outcome"
@@ -103,6 +131,8 @@ class Metrics:
             ["codec"],
             registry=registry,
         )
+        for stage in Stage:
+            self._internal_errors.labels(stage.value)
         for outcome in ("ok", "failed"):
             self._reloads.labels(outcome)
         for kind in KINDS:
@@ -183,6 +213,7 @@ class Metrics:
             self._readings.labels(kind).inc(count)
         for reason, count in result.rejected.items():
             self._rejected.labels(source, reason).inc(count)
+        self.internal_errors(Stage.MESSAGE, result.rejected.get(RejectReason.INTERNAL_ERROR, 0))
         uplinks = [record for record in records if isinstance(record.event, Uplink)]
         for outcome in Outcome:
             decoders = Tally([record.decoder for record in uplinks if record.outcome is outcome])
@@ -203,6 +234,22 @@ class Metrics:
             self._readings.labels(kind).inc(count)
         for reason, count in result.rejected.items():
             self._rejected.labels(records[0].source, reason).inc(count)
+
+    def internal_errors(self, stage: Stage, count: int = 1) -> None:
+        """A defect of ours showed itself and was contained."""
+        self._internal_errors.labels(stage.value).inc(count)
+        self.defects += count
+
+    @contextmanager
+    def contained(self, stage: Stage) -> Iterator[None]:
+        """A defect in here costs no message, so it ends nothing: it is counted and logged with its place."""
+        try:
+            yield
+        except (Retryable, Fatal):
+            raise
+        except Exception as defect:  # noqa: BLE001  (whatever it is, what it interrupts can be done without)
+            log.error("internal_error stage=%s defect=%r", stage, defect_at(defect))
+            self.internal_errors(stage)
 
     def _observe_lags(self, uplinks: Sequence[Record], committed_at: float) -> None:
         """Of a large batch every n-th uplink stands for n, since its neighbours have its lag."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 from ingest.assembly import Assembler
 from ingest.codecs import CodecLane, Parsed, parse_all
 from ingest.delivery import Delivery, Inflow
-from ingest.metrics import Metrics
+from ingest.metrics import Metrics, Stage
 from ingest.outage import Outage
 from ingest.preparation import Preparation
 from ingest.shadow import Shadow
@@ -127,7 +127,8 @@ class Pipeline:
     async def _completed(self, parsed: Parsed) -> list[Record]:
         records = await parsed.completed()
         if self._shadow is not None:
-            self._shadow.offer(self._preparation.shadows, records)
+            with self._metrics.contained(Stage.ACCOUNTS):
+                self._shadow.offer(self._preparation.shadows, records)
         return records
 
     async def drain(self) -> None:
@@ -210,14 +211,16 @@ class Pipeline:
         result = await self._unless_hurried(self._writer.write(records))
         self._outage.over()
         self.totals.add(result)
-        self._metrics.committed(
-            records[0].source,
-            records,
-            result,
-            seconds=perf_counter() - started,
-            live_at=datetime.now(UTC) if live else None,
-        )
-        self._assembler.note(records)
+        with self._metrics.contained(Stage.ACCOUNTS):
+            self._metrics.committed(
+                records[0].source,
+                records,
+                result,
+                seconds=perf_counter() - started,
+                live_at=datetime.now(UTC) if live else None,
+            )
+        with self._metrics.contained(Stage.ASSEMBLY):
+            self._assembler.note(records)
         await self._assemble()
         return result
 
@@ -226,14 +229,17 @@ class Pipeline:
         if not self._assembler.due:
             return True
         try:
-            records, result = await self._unless_hurried(self._assembler.run(self._writer, self._preparation.mapping))
+            with self._metrics.contained(Stage.ASSEMBLY):
+                records, result = await self._unless_hurried(
+                    self._assembler.run(self._writer, self._preparation.mapping)
+                )
+                self._metrics.assembled(records, result)
+                for kind, count in result.readings.items():
+                    self.totals.readings[kind] = self.totals.readings.get(kind, 0) + count
+                return True
         except Retryable as error:
             log.warning("assembly_postponed error=%s", error)
-            return False
-        self._metrics.assembled(records, result)
-        for kind, count in result.readings.items():
-            self.totals.readings[kind] = self.totals.readings.get(kind, 0) + count
-        return True
+        return False
 
     async def _unless_hurried(self, write: Coroutine[None, None, T]) -> T:
         """The write's result; Retryable when `hurry` comes first, with the write given up."""

@@ -3,11 +3,12 @@
 `Preparation` is immutable; a reload of decoders and mapping makes a new one and swaps it in between two batches.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from decoders.decoder import Decoder
-from decoders.errors import DecodeError, Rejected, RejectReason
+from decoders.errors import DecodeError, Rejected, RejectReason, defect_at
 from decoders.events import DeviceEvent, DeviceEventKind
 from decoders.javascript import CodecResult
 from decoders.mapping import Choice, DeviceMapping, ShadowMapping
@@ -18,6 +19,8 @@ from ingest.delivery import Delivery
 from ingest.formats import Parser
 from ingest.formats.guards import MAX_PAYLOAD
 from storage.batch import DecoderKey, Outcome, Record
+
+log = logging.getLogger(__name__)
 
 KEPT_OF_REFUSED = MAX_PAYLOAD + 1
 """Bytes that are kept of an oversized message: so many that another try refuses it for the same reason."""
@@ -65,17 +68,23 @@ class Preparation:
         """
         record = Record(delivery.source, delivery.topic, delivery.payload, delivery.received_at)
         try:
+            self._prepare(record, delivery, waiting)
+        except Exception as defect:  # noqa: BLE001  (a defect of ours costs nothing but its message, which is kept raw)
+            _set_aside(record, defect)
+        return record
+
+    def _prepare(self, record: Record, delivery: Delivery, waiting: list[Waiting] | None) -> None:
+        try:
             event = self._parsers[delivery.source](delivery)
         except Rejected as refusal:
             record.reason, record.detail = refusal.reason, refusal.detail
             record.message = delivery.payload[:KEPT_OF_REFUSED]
-            return record
+            return
         record.event = event
         if isinstance(event, Uplink):
             self._decode(record, event, waiting)
         elif isinstance(event, DeviceEvent):
             self._note(record, event)
-        return record
 
     def _note(self, record: Record, event: DeviceEvent) -> None:
         if event.kind is DeviceEventKind.CANARY:
@@ -124,6 +133,16 @@ def complete(waiting: Waiting, result: CodecResult) -> None:
         record.outcome = Outcome.DECODED
     except DecodeError as refusal:
         _refuse(record, refusal)
+    except Exception as defect:  # noqa: BLE001  (as in `prepare`)
+        _set_aside(record, defect)
+
+
+def _set_aside(record: Record, defect: Exception) -> None:
+    """Keep the message raw and nothing else of it: how far we came before the defect is not known."""
+    place = defect_at(defect)
+    log.error("message_set_aside source=%s defect=%r", record.source, place)
+    record.event, record.readings, record.decoder, record.assembly = None, (), None, None
+    record.reason, record.detail = RejectReason.INTERNAL_ERROR, place
 
 
 def _refuse(record: Record, refusal: DecodeError) -> None:

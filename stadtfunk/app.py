@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from alerts.charging.metrics import ChargingMetrics
 from config.settings import Settings
+from decoders.errors import defect_at
 from decoders.mapping import DeviceMapping
 from ingest.delivery import Delivery
 from ingest.formats import Parser, WireFormat, parser_for
@@ -215,7 +216,9 @@ class Service:
         self._charging = ChargingMetrics(self._metrics.registry)
         self._engine = EnginePart(settings, self._metrics.registry, self._charging) if only is None else None
         parts = () if self._engine is None else (self._engine,)
-        self._readiness = Readiness(self.subscriptions, self._instance, self._outage, canaries, parts)
+        self._readiness = Readiness(
+            self.subscriptions, self._instance, self._outage, canaries, parts, defects=lambda: self._metrics.defects
+        )
         self._process = ProcessMetrics(
             self._metrics.registry,
             version=version("stadtfunk"),
@@ -259,6 +262,9 @@ class Service:
         except* (SchemaBehind, Fatal) as errors:
             log.critical("fatal reason=%r", str(errors.exceptions[0]))
             code = ExitCode.UNAVAILABLE
+        except* Exception as errors:
+            log.critical("ended_by_defect defect=%r", defect_at(errors.exceptions[0]))
+            raise
         finally:
             self._listener.close()
             if self._portal is not None:

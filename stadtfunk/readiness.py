@@ -1,6 +1,6 @@
 """Whether Stadtfunk is ready, told from the state that its parts keep anyway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ingest.delivery import Subscription
@@ -22,6 +22,7 @@ class Readiness:
     Args:
         canaries: by source, whether a canary proves its subscription.
         parts: what else runs in this process.
+        defects: how often a defect of ours was met and contained.
     """
 
     def __init__(
@@ -31,12 +32,15 @@ class Readiness:
         outage: Outage,
         canaries: Mapping[str, bool],
         parts: Sequence[Checked] = (),
+        *,
+        defects: Callable[[], int] = int,
     ) -> None:
         self._subscriptions = subscriptions
         self._instance = instance
         self._outage = outage
         self._canaries = canaries
         self._parts = parts
+        self._defects = defects
 
     def checks(self) -> Sequence[Check]:
         """Brokers, canaries, database, spool, other parts; in this order."""
@@ -46,7 +50,13 @@ class Readiness:
             if self._canaries.get(subscription.source, False):
                 found.append(_canary(subscription))
         found += [self._database(), Check("spool", not self._outage.spool_error, self._outage.spool_error)]
-        return [*found, *(check for part in self._parts for check in part.checks())]
+        found += [check for part in self._parts for check in part.checks()]
+        return found if not self._defects() else [*found, self._contained()]
+
+    def _contained(self) -> Check:
+        """Defects of ours make nobody unready, since nothing waits for them; the operator shall see them."""
+        detail = f"{self._defects()} internal errors since the start, nothing is lost: the log names their places"
+        return Check("defects", ok=True, detail=detail)
 
     def _database(self) -> Check:
         if self._outage.spooling:

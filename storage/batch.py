@@ -68,7 +68,7 @@ class WriteResult:
         duplicates: uplinks that were stored before (redelivery) and late gateway copies.
         readings: new readings per kind.
         rejected: new messages in `rejected`, per reason.
-        quarantined: records that the database refused and that were isolated from their neighbours.
+        quarantined: records that could not be stored as they are and were isolated from their neighbours.
         gaps, gaps_filled: frames that the counters say are missing, and earlier gaps that late frames closed.
         attempts: transactions that were tried; 1 unless records had to be isolated.
     """

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import psycopg
 
+from decoders.errors import RejectReason
+
 
 class Action(StrEnum):
     """RETRY: the same batch again. ISOLATE: bisect to the bad row. FATAL: stop and tell the operator."""
@@ -48,7 +50,16 @@ def action_for(error: BaseException) -> Action:
 
 
 def _action_without_state(error: BaseException) -> Action:
-    """What psycopg or our encoders raise before anything is sent is bad data; the rest is a lost connection."""
-    if isinstance(error, (psycopg.DataError, UnicodeError, OverflowError, ValueError, TypeError)):
+    """The server or the network without a state is a lost connection; all else comes from the data or from a defect."""
+    if isinstance(error, psycopg.DataError) or not isinstance(error, (psycopg.Error, OSError)):
         return Action.ISOLATE
     return Action.FATAL if isinstance(error, psycopg.ProgrammingError) else Action.RETRY
+
+
+_OF_THE_DATA = (psycopg.Error, UnicodeError, OverflowError, ValueError)
+"""What the database, or the encoding of a value for it, raises about the data."""
+
+
+def reason_for(error: BaseException) -> RejectReason:
+    """Why a message is kept raw that `error` isolated from its neighbours."""
+    return RejectReason.DATABASE_REFUSED if isinstance(error, _OF_THE_DATA) else RejectReason.INTERNAL_ERROR

@@ -2,7 +2,8 @@
 
 An error's SQLSTATE decides (storage.failures): RETRY raises `Retryable` and the caller brings the same records again;
 ISOLATE bisects until the refused record stands alone and goes to `rejected`; FATAL raises `Fatal`. A failed COMMIT
-may have happened, which is harmless because every statement is idempotent.
+may have happened, which is harmless because every statement is idempotent. An error that nobody foresaw, a defect of
+ours, is isolated like a refusal.
 """
 
 import asyncio
@@ -12,13 +13,11 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import uuid4
 
-import psycopg
-
-from decoders.errors import RejectReason
+from decoders.errors import RejectReason, defect_at
 from storage import arrays
 from storage.batch import Record, WriteResult
 from storage.directory import Connection, Directory
-from storage.failures import Action, Fatal, Retryable, action_for
+from storage.failures import Action, Fatal, Retryable, action_for, reason_for
 from storage.faults import fault_point
 from storage.statements import load
 from storage.transaction import BatchTransaction, NotAllNew
@@ -28,9 +27,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Connect = Callable[[], Awaitable[Connection]]
-
-_FAILURES = (psycopg.Error, OSError, TimeoutError, UnicodeError, OverflowError, ValueError, TypeError)
-"""What storing a batch can raise: from the server, from the network, or from encoding a value."""
 
 
 class Writer:
@@ -60,13 +56,14 @@ class Writer:
         """
         try:
             return await self._transaction(records, redecode=redecode)
-        except _FAILURES as error:
+        except Exception as error:  # noqa: BLE001  (a defect must end neither the service nor the batch's good messages)
             await self._refuse_or_raise(error)
+            cause = error
         except BaseException:
             self._directory.clear()
             raise
         result = WriteResult(attempts=1)
-        await self._isolate(records, result, redecode=redecode)
+        await self._isolate(records, result, cause, redecode=redecode)
         return result
 
     async def read(self, question: Callable[[Connection], Awaitable[T]]) -> T:
@@ -78,7 +75,7 @@ class Writer:
         try:
             async with asyncio.timeout(self._deadline):
                 return await question(await self._connected())
-        except _FAILURES as error:
+        except Exception as error:
             await self._refuse_or_raise(error)
             raise Retryable(f"a question was refused: {type(error).__name__}", answered=True) from error
 
@@ -94,30 +91,35 @@ class Writer:
         if connection is not None:
             await connection.close()
 
-    async def _isolate(self, records: Sequence[Record], result: WriteResult, *, redecode: bool) -> None:
-        """Store what can be stored of `records`, of which the database refuses at least one."""
+    async def _isolate(
+        self, records: Sequence[Record], result: WriteResult, cause: Exception, *, redecode: bool
+    ) -> None:
+        """Store what can be stored of `records`, of which at least one cannot, as `cause` says."""
         if len(records) == 1:
-            result.add(await self._quarantine(records[0]))
+            result.add(await self._quarantine(records[0], cause))
             return
         middle = len(records) // 2
         for half in (records[:middle], records[middle:]):
             try:
                 result.add(await self._transaction(half, redecode=redecode))
-            except _FAILURES as error:
+            except Exception as error:  # noqa: BLE001  (as in `write`)
                 await self._refuse_or_raise(error)
                 result.attempts += 1
-                await self._isolate(half, result, redecode=redecode)
+                await self._isolate(half, result, error, redecode=redecode)
 
-    async def _quarantine(self, record: Record) -> WriteResult:
-        refused = replace(
-            record,
-            event=None,
-            readings=(),
-            decoder=None,
-            reason=RejectReason.DATABASE_REFUSED,
-            detail="the database refused a value of this message",
-        )
-        result = await self._transaction([refused], redecode=False)
+    async def _quarantine(self, record: Record, cause: Exception) -> WriteResult:
+        reason = reason_for(cause)
+        ours = reason is RejectReason.INTERNAL_ERROR
+        detail = defect_at(cause) if ours else "the database refused a value of this message"
+        refused = replace(record, event=None, readings=(), decoder=None, assembly=None, reason=reason, detail=detail)
+        try:
+            result = await self._transaction([refused], redecode=False)
+        except Exception as error:
+            await self._refuse_or_raise(error)
+            log.critical("message_cannot_be_set_aside source=%s defect=%r", record.source, defect_at(error))
+            raise Retryable("a message could be neither stored nor set aside") from error
+        if ours:
+            log.error("message_set_aside source=%s defect=%r", record.source, detail)
         result.quarantined = 1
         return result
 
@@ -154,9 +156,11 @@ class Writer:
             arrays.register(self._connection)
         return self._connection
 
-    async def _refuse_or_raise(self, error: BaseException) -> None:
+    async def _refuse_or_raise(self, error: Exception) -> None:
         """Return when the batch has to be isolated; raise what else the error means."""
         self._directory.clear()
+        if isinstance(error, (Retryable, Fatal)):  # the connection could not be opened
+            raise error
         action = action_for(error)
         state = getattr(error, "sqlstate", None) or "-"
         log.warning("batch_failed action=%s sqlstate=%s error=%s", action, state, type(error).__name__)

@@ -93,7 +93,10 @@ async def test_one_uplink_fills_every_table_in_one_transaction(writer: Writer, s
     assert rows(sql, "SELECT rssi, snr FROM reception ORDER BY rssi") == [(-91, 7.5), (-90, 7.5)]
     assert rows(sql, "SELECT last_f_cnt, uplinks, outcome FROM device_state") == [(1, 1, "decoded")]
     hour = AT.replace(minute=0, second=0, microsecond=0)
-    assert rows(sql, "SELECT kind, hour FROM rollup_touched ORDER BY kind") == [("radio", hour), ("tree_moisture", hour)]
+    assert rows(sql, "SELECT kind, hour FROM rollup_touched ORDER BY kind") == [
+        ("radio", hour),
+        ("tree_moisture", hour),
+    ]
     assert count(sql, "gateway") == 2
 
 

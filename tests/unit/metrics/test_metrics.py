@@ -14,7 +14,7 @@ from storage.batch import DecoderKey, Outcome, Record, WriteResult
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DEV_EUI = "a84041ffff000001"
-ALLOWED_LABELS = {"source", "reason", "kind", "decoder", "outcome", "version", "python", "le"}
+ALLOWED_LABELS = {"source", "stage", "reason", "kind", "decoder", "outcome", "version", "python", "le"}
 
 
 @pytest.fixture
