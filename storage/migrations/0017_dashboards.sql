@@ -58,7 +58,7 @@ FROM (
     FROM asset AS a
     LEFT JOIN (
         SELECT b.asset_id, count(*) AS devices, max(t.last_received_at) AS last_at,
-            max(make_interval(secs => coalesce(least(greatest(3 * i.seconds, 3600), 259200), 93600))) AS patience
+            max(make_interval(secs => least(greatest(3 * coalesce(i.seconds, 31200), 3600), 259200))) AS patience
         FROM asset_device AS b
         LEFT JOIN device_state AS t ON t.device_id = b.device_id
         LEFT JOIN device_interval AS i ON i.device_id = b.device_id

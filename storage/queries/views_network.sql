@@ -24,7 +24,7 @@ SELECT d.dev_eui, d.device_name, d.profile, d.asset_kind, d.asset_key, d.asset_n
     d.longitude, s.uplinks, s.duplicates, s.earlier_gaps + s.last_f_cnt - s.first_f_cnt + 1 - s.session_uplinks AS missing,
     s.last_received_at AS last_seen_at, i.seconds::double precision AS interval_seconds,
     extract(epoch FROM now() - s.last_received_at)::double precision AS silent_seconds,
-    coalesce(least(greatest(3 * i.seconds, 3600), 259200), 93600)::double precision AS limit_seconds
+    least(greatest(3 * coalesce(i.seconds, 31200), 3600), 259200)::double precision AS limit_seconds
 FROM stadtfunk.network_device AS d
 JOIN stadtfunk.device_state AS s USING (device_id)
 LEFT JOIN stadtfunk.device_interval AS i USING (device_id)
@@ -36,7 +36,7 @@ SELECT coalesce(d.asset_kind, '') AS asset_kind, count(*) AS devices,
     count(*) FILTER (WHERE s.last_received_at > now() - interval '1 day') AS heard_in_a_day,
     count(*) FILTER (
         WHERE s.last_received_at
-            < now() - make_interval(secs => coalesce(least(greatest(3 * i.seconds, 3600), 259200), 93600))
+            < now() - make_interval(secs => least(greatest(3 * coalesce(i.seconds, 31200), 3600), 259200))
     ) AS silent,
     count(*) FILTER (WHERE s.outcome = 'orphan') AS orphans
 FROM stadtfunk.network_device AS d
