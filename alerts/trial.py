@@ -5,7 +5,7 @@ whole, so portions say what one look at everything would. Rules that count in th
 once: counts are all that they hold.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
@@ -21,7 +21,7 @@ _QUERIES = load("alerts")
 
 async def trial(
     connection: Connection, rule: str, settings: AlertSettings, *, since: datetime, until: datetime
-) -> AsyncIterator[Findings]:
+) -> AsyncGenerator[Findings, None]:
     """Every episode between the two times, those that go on included, in a transaction that can write nothing."""
     hours, calendar = settings.rules[rule].hours, settings.policy().calendar
     async with connection.transaction(force_rollback=True):

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -130,8 +131,9 @@ async def _tried(
     """Tell what is found as it is found: nobody waits for the end of a long history, and nothing of it is kept."""
     from alerts.trial import trial
 
-    async for part in trial(connection, rule, settings.alerts, since=between[0], until=between[1]):
-        tell(sorted(part.findings, key=lambda finding: (finding.due_at, finding.subject)))
+    async with aclosing(trial(connection, rule, settings.alerts, since=between[0], until=between[1])) as parts:
+        async for part in parts:
+            tell(sorted(part.findings, key=lambda finding: (finding.due_at, finding.subject)))
 
 
 @app.command("silence", epilog=SILENCE_EPILOG)
