@@ -28,6 +28,16 @@ SOURCE: Final = "mainz"
 OPERATOR: Final = "stadtwerke"
 _RULES: Final = ("wrong_parking", "bay_sensor", "gateway_silent", "device_silent", "battery_low")
 _SILENT_FOR: Final = timedelta(hours=3)
+_NEVER_HEARD: Final = {
+    "kind": "tree",
+    "key": "MZ-B-99999",
+    "name": "Baum mit stummem Sensor",
+    "district": "Altstadt",
+    "latitude": 49.9985,
+    "longitude": 8.2735,
+    "attributes": {"species": "Ahorn", "standing_year": 2, "soil": "tree substrate"},
+    "devices": [{"dev_eui": "a8404100000fffff"}],
+}
 
 
 def fill(database: DatabaseSettings, city: DemoSettings, *, begin: datetime, end: datetime) -> None:
@@ -48,7 +58,7 @@ def _settings(database: DatabaseSettings) -> Settings:
 async def _fill(settings: Settings, city: DemoSettings, begin: datetime, end: datetime) -> None:
     connection = await connect(settings.database, role=Role.PORTAL)
     async with connection:
-        await import_assets(connection, asset_rows(assets(city)))
+        await import_assets(connection, asset_rows([*assets(city), _NEVER_HEARD]))
         await sync_bays(connection, begin)
     lines = io.BytesIO(b"".join(history(city, begin, end)))
     await app.replay(settings, ReplayFile(SOURCE, lines, fallback=end))
@@ -62,7 +72,7 @@ async def _fill(settings: Settings, city: DemoSettings, begin: datetime, end: da
 
 
 async def _fall_silent(connection: Connection, end: datetime) -> None:
-    """A gateway, and of each kind of asset a device, are silent now, and a bay's was yesterday."""
+    """A gateway, and of each kind of asset a device, are silent now, and a bay's was yesterday. A case is open."""
     devices = await _rows(
         connection,
         "SELECT DISTINCT ON (a.kind) d.dev_eui, a.kind FROM asset AS a JOIN asset_device AS b ON b.asset_id = a.id"
@@ -76,7 +86,9 @@ async def _fall_silent(connection: Connection, end: datetime) -> None:
         if kind == "bay"
     ]
     dead = [_silent("GATEWAY_SILENT", SubjectKind.GATEWAY, key, end) for key, _ in gateways]
-    for rule, findings in (("device_silent", found), ("gateway_silent", dead)):
+    bays = await _rows(connection, "SELECT key, kind FROM asset WHERE kind = 'bay' ORDER BY key DESC LIMIT 1")
+    case = [_silent("V1_NO_CHARGE", SubjectKind.BAY, key, end) for key, _ in bays]
+    for rule, findings in (("device_silent", found), ("gateway_silent", dead), ("wrong_parking", case)):
         subjects = frozenset(one.subject for one in findings)
         told = Findings(rule, "demo", tuple(findings), subjects, end - timedelta(days=2), explains_ends=True)
         await reconcile(connection, told, end, policy=Policy())

@@ -29,7 +29,7 @@ def build() -> Dashboard:
         links=("stadtfunk-ueberblick", "stadtfunk-funknetz"),
         since="now-30d",
         refresh="5m",
-        alerts_about=("meter",),
+        alerts_about=("gateway",),
         rows=(
             row("Jetzt", *_numbers()),
             row("Auslesung", _reading(), _rate()),

@@ -107,11 +107,21 @@ async def _ensure(connection: Connection, file: ViewFile) -> None:
         return
     async with connection.transaction():
         await _drop(connection, file)
-        for statement in statements:
+        for name, statement in zip(file.views, statements, strict=True):
             await connection.execute(statement)
+            await connection.execute(
+                sql.SQL("COMMENT ON VIEW {} IS {}").format(relation(name), sql.Literal(_origin(file)))
+            )
         await connection.execute(_QUERIES["record_views"], (file.name, checksum))
 
 
 async def _drop(connection: Connection, file: ViewFile) -> None:
-    for name in reversed(file.views):
-        await connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(relation(name)))
+    """Drop all views that this or an earlier version of the file made, the last one first."""
+    cursor = await connection.execute(_QUERIES["made_views"], (_origin(file),))
+    for (name,) in await cursor.fetchall():
+        await connection.execute(sql.SQL("DROP VIEW {}").format(relation(name)))
+
+
+def _origin(file: ViewFile) -> str:
+    """What a view's comment says, so that a view that a later version no longer has is found and dropped, too."""
+    return f"made by Stadtfunk from {file.name}"

@@ -52,5 +52,13 @@ ON CONFLICT (kind) DO UPDATE SET checksum = excluded.checksum
 -- name: forget_views
 DELETE FROM kind_views WHERE kind = %s
 
+-- name: made_views
+-- The views with this comment; one is made after those that it reads.
+SELECT c.relname
+FROM pg_class AS c
+JOIN pg_description AS d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+WHERE c.relnamespace = 'stadtfunk'::regnamespace AND c.relkind = 'v' AND d.description = %s
+ORDER BY c.oid DESC
+
 -- name: create_btree_gist
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public

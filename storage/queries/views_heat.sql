@@ -11,44 +11,49 @@ WHERE a.kind = 'meter' AND a.district <> ''
 
 -- name: v_heat_hour
 -- Districts by hour. An hour in which a device changed its meter is left out.
-SELECT p.bucket AS time, s.district, count(DISTINCT s.asset_id) AS meters,
-    CASE WHEN count(p.power_avg) >= {least} THEN sum(p.power_avg) END AS power,
-    CASE WHEN count(p.flow_temperature_avg) >= {least} THEN avg(p.flow_temperature_avg) END AS flow_temperature,
-    CASE WHEN count(p.return_temperature_avg) >= {least} THEN avg(p.return_temperature_avg) END AS return_temperature,
-    CASE WHEN count(p.flow_temperature_avg - p.return_temperature_avg) >= {least}
-        THEN avg(p.flow_temperature_avg - p.return_temperature_avg) END AS spread
-FROM stadtfunk.heat_meter_hourly_parts AS p
-JOIN stadtfunk.heat_site AS s
-    ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
-    AND (s.channel IS NULL OR s.channel = p.channel)
-    AND p.bucket >= s.valid_from AND p.bucket + interval '1 hour' <= s.valid_to
-GROUP BY p.bucket, s.district
-HAVING count(DISTINCT s.asset_id) >= {least}
+SELECT m.bucket AS time, m.district, count(*) AS meters,
+    CASE WHEN count(m.power) >= {least} THEN sum(m.power) END AS power,
+    CASE WHEN count(m.flow) >= {least} THEN avg(m.flow) END AS flow_temperature,
+    CASE WHEN count(m.back) >= {least} THEN avg(m.back) END AS return_temperature,
+    CASE WHEN count(m.flow - m.back) >= {least} THEN avg(m.flow - m.back) END AS spread
+FROM (
+    SELECT p.bucket, s.district, s.asset_id, sum(p.power_avg) AS power, avg(p.flow_temperature_avg) AS flow,
+        avg(p.return_temperature_avg) AS back
+    FROM stadtfunk.heat_meter_hourly_parts AS p
+    JOIN stadtfunk.heat_site AS s
+        ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
+        AND (s.channel IS NULL OR s.channel = p.channel)
+        AND p.bucket >= s.valid_from AND p.bucket + interval '1 hour' <= s.valid_to
+    GROUP BY p.bucket, s.asset_id, s.district
+) AS m
+GROUP BY m.bucket, m.district
+HAVING count(*) >= {least}
 
 -- name: v_heat_day
 -- Districts by day of the city: temperatures as means of meters, with their standard deviation; how many meters had a
 -- return above 50 °C or a spread below 15 K; how many sent an error code last.
-SELECT p.bucket AS time, s.district, count(DISTINCT s.asset_id) AS meters,
-    CASE WHEN count(p.flow_temperature_avg) >= {least} THEN avg(p.flow_temperature_avg) END AS flow_temperature,
-    CASE WHEN count(p.flow_temperature_avg) >= {least} THEN stddev_pop(p.flow_temperature_avg) END AS flow_deviation,
-    CASE WHEN count(p.return_temperature_avg) >= {least} THEN avg(p.return_temperature_avg) END AS return_temperature,
-    CASE WHEN count(p.return_temperature_avg) >= {least} THEN stddev_pop(p.return_temperature_avg) END
-        AS return_deviation,
-    CASE WHEN count(p.flow_temperature_avg - p.return_temperature_avg) >= {least}
-        THEN avg(p.flow_temperature_avg - p.return_temperature_avg) END AS spread,
-    CASE WHEN count(p.return_temperature_avg) >= {least}
-        THEN count(*) FILTER (WHERE p.return_temperature_avg > 50) END AS high_return,
-    CASE WHEN count(p.flow_temperature_avg - p.return_temperature_avg) >= {least}
-        THEN count(*) FILTER (WHERE p.flow_temperature_avg - p.return_temperature_avg < 15 AND p.power_avg > 0) END
+SELECT m.bucket AS time, m.district, count(*) AS meters,
+    CASE WHEN count(m.flow) >= {least} THEN avg(m.flow) END AS flow_temperature,
+    CASE WHEN count(m.flow) >= {least} THEN stddev_pop(m.flow) END AS flow_deviation,
+    CASE WHEN count(m.back) >= {least} THEN avg(m.back) END AS return_temperature,
+    CASE WHEN count(m.back) >= {least} THEN stddev_pop(m.back) END AS return_deviation,
+    CASE WHEN count(m.flow - m.back) >= {least} THEN avg(m.flow - m.back) END AS spread,
+    CASE WHEN count(m.back) >= {least} THEN count(*) FILTER (WHERE m.back > 50) END AS high_return,
+    CASE WHEN count(m.flow - m.back) >= {least} THEN count(*) FILTER (WHERE m.flow - m.back < 15 AND m.power > 0) END
         AS low_spread,
-    count(*) FILTER (WHERE p.error_code_last <> 0) AS with_error
-FROM stadtfunk.heat_meter_daily_parts AS p
-JOIN stadtfunk.heat_site AS s
-    ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
-    AND (s.channel IS NULL OR s.channel = p.channel)
-    AND p.bucket >= s.valid_from AND {day_end} <= s.valid_to
-GROUP BY p.bucket, s.district
-HAVING count(DISTINCT s.asset_id) >= {least}
+    count(*) FILTER (WHERE m.with_error) AS with_error
+FROM (
+    SELECT p.bucket, s.district, s.asset_id, avg(p.flow_temperature_avg) AS flow, avg(p.return_temperature_avg) AS back,
+        max(p.power_avg) AS power, bool_or(p.error_code_last <> 0) AS with_error
+    FROM stadtfunk.heat_meter_daily_parts AS p
+    JOIN stadtfunk.heat_site AS s
+        ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
+        AND (s.channel IS NULL OR s.channel = p.channel)
+        AND p.bucket >= s.valid_from AND {day_end} <= s.valid_to
+    GROUP BY p.bucket, s.asset_id, s.district
+) AS m
+GROUP BY m.bucket, m.district
+HAVING count(*) >= {least}
 
 -- name: heat_steps
 -- How far the counters of meters went on each day: stored days, and of the days after them the stored hours.
@@ -63,17 +68,19 @@ WHERE h.bucket >= (SELECT {day_start} FROM (SELECT {stored_before} AS stored_bef
 -- name: v_heat_energy
 -- Heat taken in a district by day of the city, up to the last full hour; the volume with it, and the spread that both
 -- say (kWh = 1.143 m³ K at 60 °C).
-SELECT e.bucket AS time, e.district, count(DISTINCT e.asset_id) AS meters, sum(e.energy) AS energy, sum(e.volume) AS volume,
+SELECT e.bucket AS time, e.district, count(*) AS meters, sum(e.energy) AS energy,
+    CASE WHEN count(e.volume) >= {least} THEN sum(e.volume) END AS volume,
     CASE WHEN count(e.volume) >= {least} AND sum(e.volume) > 0
         THEN sum(e.energy) FILTER (WHERE e.volume IS NOT NULL) / (1.143 * sum(e.volume)) END AS spread
 FROM (
-    SELECT p.bucket, s.district, s.asset_id, p.energy_delta AS energy, p.volume_delta AS volume
+    SELECT p.bucket, s.district, s.asset_id, sum(p.energy_delta) AS energy, sum(p.volume_delta) AS volume
     FROM stadtfunk.heat_steps AS p
     JOIN stadtfunk.heat_site AS s ON s.binding = p.binding
     WHERE p.energy_delta IS NOT NULL
+    GROUP BY p.bucket, s.asset_id, s.district
 ) AS e
 GROUP BY e.bucket, e.district
-HAVING count(DISTINCT e.asset_id) >= {least}
+HAVING count(*) >= {least}
 
 -- name: v_heat_reading
 -- Meters known in a district, and how many of them were read in the last day and in the last 31 days, which the monthly
@@ -128,7 +135,7 @@ GROUP BY p.bucket, s.district, k.meters
 -- Error codes that meters sent last in the past two days, over all districts; which bit means what is the maker's.
 SELECT e.code, count(*) AS meters
 FROM (
-    SELECT s.asset_id, (array_agg(p.error_code_last ORDER BY p.bucket DESC))[1] AS code
+    SELECT s.asset_id, (array_agg(p.error_code_last ORDER BY p.bucket DESC))[1] AS code, count(*) OVER () AS meters
     FROM stadtfunk.heat_meter_daily_parts AS p
     JOIN stadtfunk.heat_site AS s
         ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
@@ -137,5 +144,5 @@ FROM (
     WHERE p.bucket > now() - interval '2 days' AND p.error_code_last IS NOT NULL
     GROUP BY s.asset_id
 ) AS e
-WHERE e.code <> 0
+WHERE e.code <> 0 AND e.meters >= {least}
 GROUP BY e.code

@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (
         SELECT p.bay, p.pool, m.observed_at, m.occupied,
             least(lead(m.observed_at) OVER w, m.observed_at + {occupancy_stale}, t.next, b.valid_to) AS ends,
             m.occupied IS DISTINCT FROM lag(m.occupied) OVER w
-                OR m.observed_at > lag(m.observed_at) OVER w + {occupancy_stale} AS begins
+                OR m.observed_at > lag(least(m.observed_at + {occupancy_stale}, b.valid_to)) OVER w AS begins
         FROM stadtfunk.bay_pool AS p
         JOIN stadtfunk.asset_device AS b
             ON b.asset_id = p.asset_id AND b.valid_from < t.next AND b.valid_to > t.day - {occupancy_stale}
@@ -43,6 +43,11 @@ CROSS JOIN LATERAL (
             AND m.observed_at >= greatest(t.day - {occupancy_stale}, b.valid_from)
             AND m.observed_at < least(t.next, b.valid_to)
         WHERE m.occupied IS NOT NULL AND m.event IN ('change', 'heartbeat') AND m.blocked IS NOT TRUE AND m.flags & 1 = 0
+            AND NOT EXISTS (  -- of two sensors at a bay the first one counts
+                SELECT FROM stadtfunk.asset_device AS o
+                WHERE o.asset_id = b.asset_id AND (o.valid_from, o.id) < (b.valid_from, b.id)
+                    AND m.observed_at >= o.valid_from AND m.observed_at < o.valid_to
+            )
         WINDOW w AS (PARTITION BY p.bay ORDER BY m.observed_at)
     ), sighting AS (
         -- messages that say the same without a gap are one

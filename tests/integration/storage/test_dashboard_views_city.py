@@ -92,7 +92,10 @@ def test_times_and_words_are_those_of_the_alert_engine() -> None:
 def test_views_are_made_again_when_those_that_they_read_change(store: Store) -> None:
     add_asset(store, "tree", "B-1", eui(1))
     store.execute("UPDATE kind_views SET checksum = 'of an older version'")
+    store.execute("CREATE VIEW v_that_was AS SELECT * FROM v_tree_map")
+    store.execute("COMMENT ON VIEW v_that_was IS 'made by Stadtfunk from views_trees'")
     asyncio.run(migrate(store.settings, FOR_EVER))
+    assert store.execute("SELECT to_regclass('v_that_was') AS name") == [{"name": None}]
     assert [row["tree"] for row in seen(store, "SELECT tree FROM v_tree_map")] == ["B-1"]
     assert seen(store, "SELECT * FROM v_heat_day") == []
 
@@ -325,6 +328,8 @@ def test_a_meter_whose_device_was_changed_is_one_meter(store: Store) -> None:
     store.maintain(NOW)
     assert seen(store, "SELECT * FROM v_heat_energy") == seen(store, "SELECT * FROM v_heat_reading") == []
     assert seen(store, "SELECT * FROM v_heat_hour") == seen(store, "SELECT * FROM v_heat_day") == []
+    store.add([heat(n, NOW - HOUR, 20.0, error_code=1) for n in (2, 3, 4, 9)])
+    assert seen(store, "SELECT * FROM v_heat_error") == []
 
 
 # ---- bays ------------------------------------------------------------------------------------------------
@@ -443,6 +448,28 @@ def test_a_stay_over_midnight_is_of_both_days(store: Store) -> None:
     assert states(store, "LS1-1", day - 1)[:3] == [("charging", 40), ("idle", 20), ("free", 130)]
     with_sum = seen(store, "SELECT sum(seconds) / 3600 AS hours FROM v_bay_state WHERE day = %s", local(day, 0))
     assert with_sum == [{"hours": 24}]
+
+
+def test_after_a_sensor_was_taken_away_nothing_is_known_and_a_second_one_does_not_count(store: Store) -> None:
+    day = quiet_day()
+    add_bay(store, "LS1-1", 1, evses=("E11",))
+    store.execute("UPDATE asset_device SET valid_to = %s", local(day, 10, 30))
+    store.execute("INSERT INTO device (dev_eui) VALUES (%s)", eui(2))
+    store.execute(
+        "INSERT INTO asset_device (asset_id, device_id, valid_from)"
+        " SELECT (SELECT id FROM asset), id, %s FROM device WHERE dev_eui = %s",
+        local(day, 9, 30),
+        eui(2),
+    )
+    says(store, 1, (local(day, 9), False), (local(day, 10), False))
+    says(store, 2, (local(day, 9, 45), True), (local(day, 11), False))
+    assert states(store, "LS1-1", day) == [
+        ("unknown", 540),
+        ("free", 90),
+        ("unknown", 30),
+        ("free", 130),
+        ("unknown", 650),
+    ]
 
 
 def test_what_a_bay_is_now_is_the_last_of_today(store: Store) -> None:
