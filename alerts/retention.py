@@ -13,6 +13,7 @@ from typing import Final
 from psycopg.types.json import Jsonb
 
 from alerts.statistics.calendar import Month
+from alerts.statistics.days import keep_days
 from alerts.statistics.loading import CODES, QUERIES, Asking, counted_sites, to_keep
 from decoders.readings import ParkingBay
 from storage.database import Connection, try_lock, unlock
@@ -25,6 +26,9 @@ _MAINTENANCE: Final = load("maintenance")
 _LOCK: Final = "cases"
 _TASK: Final = "cases"
 _EVERY: Final = timedelta(hours=1)
+_DAYS_WITHIN: Final = timedelta(days=125)
+"""Days are counted this far back: four months, as a report needs."""
+_DAYS_AT_ONCE: Final = 31
 _AHEAD: Final = timedelta(days=1)
 """So long before its first case or message is deleted a month is counted."""
 
@@ -64,6 +68,9 @@ async def expire_cases(
     try:
         await connection.execute(_MAINTENANCE["allow_long_statements"])
         kept = await _keep_months(connection, retention, now, asking)
+        days = await keep_days(connection, asking.how, now=now, within=_DAYS_WITHIN, most=_DAYS_AT_ONCE)
+        if days:
+            _log.info("days_counted days=%d", days)
         deleted = {one.table: await _delete(connection, one, now) for one in _deletions(retention, now)}
         await connection.execute(_MAINTENANCE["record_task"], (_TASK, now))
     finally:
@@ -108,6 +115,7 @@ def _deletions(retention: RetentionSettings, now: datetime) -> Iterator[_Deletio
     if cases is not None:
         yield _Deletion("delete_cases", "alert", now - cases)
     if bay_events is not None:
+        yield _Deletion("delete_days", "parking_day", now - bay_events)
         yield _Deletion("delete_statuses", "evse_status", now - bay_events)
         yield _Deletion("delete_bay_payloads", "payload_public", now - bay_events)
         yield _Deletion("delete_contacts", "evse_contact", now - bay_events)

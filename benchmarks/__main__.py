@@ -22,6 +22,7 @@ from benchmarks.drain import Drained, drain
 from benchmarks.portal import pages
 from benchmarks.redecode import redecoding
 from benchmarks.rig import Rig, machine, rig
+from benchmarks.statistics import figures
 from benchmarks.steady import latency, outage
 
 RESULT = Path("build/bench.json")
@@ -157,6 +158,16 @@ def measure_dashboards(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_statistics(made: Rig, scale: float) -> Numbers:
+    """A month of 5,000 bays from kept days, from messages alone, and a day that maintenance counts."""
+    counted = figures(made, days=max(3, round(31 * scale)))
+    return {
+        "statistics_month_s": counted.month,
+        "statistics_month_anew_s": counted.anew,
+        "statistics_day_s": counted.day,
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
@@ -167,6 +178,7 @@ PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "outage": measure_outage,
     "growth": measure_growth,
     "alerts": measure_alerts,
+    "statistics": measure_statistics,
 }
 
 

@@ -120,6 +120,12 @@ class Measured:
 
 def bays(rig: Rig, *, days: int, seconds: int) -> Measured:
     """The restart on a history of `days`, then cases for `seconds`, two of them each second."""
+    make_city(rig, days=days)
+    return asyncio.run(_bays(DatabaseSettings(dsn=rig.dsn), seconds))
+
+
+def make_city(rig: Rig, *, days: int) -> None:
+    """5,000 bays with their charge points, and a history of `days`."""
     rig.fresh_schema()
     now = datetime.now(UTC).replace(microsecond=0)
     with rig.connect() as connection:
@@ -135,7 +141,6 @@ def bays(rig: Rig, *, days: int, seconds: int) -> Measured:
         connection.execute(_STATES)
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
-    return asyncio.run(_bays(DatabaseSettings(dsn=rig.dsn), seconds))
 
 
 def silent(rig: Rig, *, runs: int = 5) -> float:

@@ -81,6 +81,8 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT (created_at, state, last_error, delivered)", ("notification",)),
     Grant(Role.MAINTENANCE, "UPDATE (last_error, delivered)", ("notification",)),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("parking_month",)),
+    Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE, DELETE", ("parking_day",)),
+    Grant(Role.MAINTENANCE, "SELECT, DELETE", ("parking_touched",)),
     # what the portal needs no more: neither a token's digest nor an answer nor a browser's keys are read for that
     Grant(Role.MAINTENANCE, "DELETE", ("portal_session", "portal_action", "push_subscription")),
     Grant(Role.MAINTENANCE, "SELECT (expires_at)", ("portal_session",)),
@@ -96,7 +98,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.PORTAL, "SELECT", ("portal_token",)),
     Grant(Role.PORTAL, "UPDATE (last_used_at)", ("portal_token",)),
     Grant(Role.PORTAL, "SELECT, INSERT", ("audit_log",)),
-    Grant(Role.PORTAL, "SELECT", ("parking_month",)),
+    Grant(Role.PORTAL, "SELECT", ("parking_month", "parking_day", "parking_touched")),
     # people act on cases: a case's way and its end are theirs, what a rule said of it is not; its log only grows
     Grant(Role.PORTAL, "SELECT", ("alert", "silence")),
     Grant(Role.PORTAL, "UPDATE (state, outcome, assignee, closed_at, updated_at)", ("alert",)),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -109,12 +110,27 @@ class Months:
 
 
 async def load_months(
-    connection: Connection, month: Month, now: datetime, asking: Asking, settings: ReportSettings
+    connection: Connection,
+    month: Month,
+    now: datetime,
+    asking: Asking,
+    settings: ReportSettings,
+    *,
+    known: Mapping[Month, MonthFigures] = MappingProxyType({}),
 ) -> Months:
-    """The month and those before it that the report needs."""
-    count = max(2, settings.patrol_months)
-    found = [await month_figures(connection, month.shifted(-back), now, asking) for back in reversed(range(count))]
+    """The month and those before it that the report needs.
+
+    Args:
+        known: months that need not be counted.
+    """
+    wanted = needed(month, settings)
+    found = [known.get(one) or await month_figures(connection, one, now, asking) for one in wanted]
     return Months(found, asking, settings)
+
+
+def needed(month: Month, settings: ReportSettings) -> list[Month]:
+    """The months of a month's report, its own the last."""
+    return [month.shifted(-back) for back in reversed(range(max(2, settings.patrol_months)))]
 
 
 def withheld(counts: Mapping[str, int], least: int) -> frozenset[str]:

@@ -9,11 +9,23 @@ SELECT a.key, a.name, a.district, a.attributes, s.key, s.name, s.district,
         FROM asset_device AS l
         JOIN device AS d ON d.id = l.device_id
         WHERE l.asset_id = a.id AND l.valid_from < %(end)s AND l.valid_to > %(start)s AND d.dev_eui IS NOT NULL
+    ),
+    (
+        SELECT string_agg(concat_ws(' ', l.device_id, l.subject, l.channel, l.valid_from, l.valid_to), ', ' ORDER BY l.id)
+        FROM asset_device AS l WHERE l.asset_id = a.id
     )
 FROM asset AS a
 LEFT JOIN asset AS s ON s.kind = 'charging_station' AND s.key = a.attributes ->> 'station'
 WHERE a.kind = 'bay'
 ORDER BY coalesce(s.key, a.key), a.key
+
+-- name: bay_links
+-- Which charge points served which bay when, in seconds since 1970.
+SELECT a.key, e.evse_key, b.mapping, extract(epoch FROM b.valid_from)::float8, extract(epoch FROM b.valid_to)::float8
+FROM bay_evse AS b
+JOIN asset AS a ON a.id = b.asset_id
+JOIN evse AS e ON e.id = b.evse_id
+ORDER BY a.key, e.evse_key, b.valid_from
 
 -- name: cases
 -- Lost time: of a vehicle that never charged from its arrival, else from when it should have left after its session.
@@ -55,21 +67,34 @@ LEFT JOIN LATERAL (
 WHERE a.code = ANY (%(codes)s) AND a.due_at >= %(start)s AND a.due_at < %(end)s
 
 -- name: bay_spans
--- When it was known of a bay whether it was occupied: from a message to the next, at most until it is stale. Messages
--- that say the same without a gap are one span.
-WITH seen AS (
-    SELECT a.key, p.observed_at AS at, p.occupied,
-        least(lead(p.observed_at) OVER w, p.observed_at + %(stale)s, %(end)s) AS until,
-        lag(p.occupied) OVER w IS DISTINCT FROM p.occupied
-            OR lag(p.observed_at) OVER w < p.observed_at - %(stale)s AS begins
+-- When it was known of a bay whether it was occupied: from a message to the next, at most until it is stale or its sensor
+-- was taken away. Messages that say the same without a gap are one span. Of two sensors at a bay the first one counts.
+WITH bound AS (
+    SELECT a.id, a.key, d.id AS binding, d.device_id, d.subject, d.channel, d.valid_from, d.valid_to,
+        EXISTS (
+            SELECT FROM asset_device AS o
+            WHERE o.asset_id = d.asset_id AND (o.valid_from, o.id) < (d.valid_from, d.id) AND o.valid_to > d.valid_from
+        ) AS second
     FROM asset AS a
     JOIN asset_device AS d ON d.asset_id = a.id
+    WHERE a.kind = 'bay' AND a.key = ANY (%(keys)s)
+), seen AS (
+    SELECT d.key, p.observed_at AS at, p.occupied,
+        least(lead(p.observed_at) OVER w, p.observed_at + %(stale)s, d.valid_to, %(end)s) AS until,
+        lag(p.occupied) OVER w IS DISTINCT FROM p.occupied
+            OR lag(least(p.observed_at + %(stale)s, d.valid_to)) OVER w < p.observed_at AS begins
+    FROM bound AS d
     JOIN parking_bay AS p ON p.device_id = d.device_id
+        AND p.subject = coalesce(d.subject, '') AND p.channel = coalesce(d.channel, 0)
         AND p.observed_at >= greatest(%(start)s::timestamptz - %(stale)s, d.valid_from)
         AND p.observed_at < least(%(end)s, d.valid_to)
-    WHERE a.kind = 'bay' AND a.key = ANY (%(keys)s)
-        AND p.occupied IS NOT NULL AND p.event IN ('change', 'heartbeat') AND p.blocked IS NOT TRUE AND p.flags & 1 = 0
-    WINDOW w AS (PARTITION BY a.id ORDER BY p.observed_at)
+    WHERE p.occupied IS NOT NULL AND p.event IN ('change', 'heartbeat') AND p.blocked IS NOT TRUE AND p.flags & 1 = 0
+        AND (NOT d.second OR NOT EXISTS (
+            SELECT FROM asset_device AS o
+            WHERE o.asset_id = d.id AND (o.valid_from, o.id) < (d.valid_from, d.binding)
+                AND p.observed_at >= o.valid_from AND p.observed_at < o.valid_to
+        ))
+    WINDOW w AS (PARTITION BY d.id ORDER BY p.observed_at)
 ), numbered AS (
     SELECT s.*, count(*) FILTER (WHERE s.begins) OVER (PARTITION BY s.key ORDER BY s.at) AS number FROM seen AS s
 )
@@ -106,7 +131,7 @@ ORDER BY c.source, c.first_at
 -- Frames heard and missing by what stood over the sensor. Missing ones belong to the state before when the next frame
 -- tells the change itself, else to the state that the next frame tells: then the change was what got lost.
 WITH bound AS (
-    SELECT a.key, d.device_id, greatest(%(start)s, d.valid_from) AS low, least(%(end)s, d.valid_to) AS high
+    SELECT a.key, d.device_id, greatest(%(heard_from)s, d.valid_from) AS low, least(%(end)s, d.valid_to) AS high
     FROM asset AS a
     JOIN asset_device AS d ON d.asset_id = a.id
     WHERE a.kind = 'bay' AND a.key = ANY (%(keys)s)
@@ -129,7 +154,7 @@ WITH bound AS (
     SELECT h.*, max(h.occupied::integer) OVER (PARTITION BY h.key, h.device_id, h.dev_addr, h.told) = 1 AS covered
     FROM heard AS h
 ), judged AS (
-    SELECT t.key, t.told, t.covered, CASE WHEN t.step BETWEEN 2 AND 64 THEN t.step - 1 ELSE 0 END AS missing,
+    SELECT t.key, t.ns_time, t.told, t.covered, CASE WHEN t.step BETWEEN 2 AND 64 THEN t.step - 1 ELSE 0 END AS missing,
         CASE WHEN t.event = 'change' THEN coalesce(lag(t.covered) OVER w, t.covered) ELSE t.covered END AS missing_covered
     FROM stated AS t
     WINDOW w AS (PARTITION BY t.key, t.device_id, t.dev_addr ORDER BY t.ns_time, t.f_cnt)
@@ -140,8 +165,55 @@ SELECT j.key,
     count(*) FILTER (WHERE j.covered),
     coalesce(sum(j.missing) FILTER (WHERE j.missing_covered), 0)::bigint
 FROM judged AS j
-WHERE j.told > 0
+WHERE j.told > 0 AND j.ns_time >= %(start)s
 GROUP BY j.key
+
+-- name: stored_days
+SELECT d.site, d.day, d.bays, d.watched, d.seen, d.occupied, d.judged, d.idle, d.unavailable,
+    d.free_received, d.free_missing, d.covered_received, d.covered_missing
+FROM parking_day AS d
+JOIN unnest(%(sites)s::text[], %(bases)s::text[]) AS k (site, basis) ON k.site = d.site AND k.basis = d.basis
+WHERE d.day >= %(first)s AND d.day <= %(last)s
+
+-- name: touched_spans
+SELECT low, high FROM parking_touched WHERE high > %(start)s AND low < %(end)s
+
+-- name: take_touched
+DELETE FROM parking_touched RETURNING low, high
+
+-- name: forget_days
+DELETE FROM parking_day WHERE day = ANY (%(days)s::date[])
+
+-- name: keep_days
+INSERT INTO parking_day (day, site, basis, bays, watched, seen, occupied, judged, idle, unavailable, free_received,
+    free_missing, covered_received, covered_missing, counted_at)
+SELECT r.day, r.site, r.basis, r.bays, r.watched, r.seen, r.occupied, r.judged, r.idle, r.unavailable, r.free_received,
+    r.free_missing, r.covered_received, r.covered_missing, %(now)s
+FROM jsonb_to_recordset(%(rows)s) AS r (day date, site text, basis text, bays integer, watched float8[], seen boolean[],
+    occupied float8, judged float8, idle float8, unavailable float8, free_received integer, free_missing integer,
+    covered_received integer, covered_missing integer)
+ON CONFLICT (day, site) DO UPDATE SET basis = excluded.basis, bays = excluded.bays, watched = excluded.watched,
+    seen = excluded.seen, occupied = excluded.occupied, judged = excluded.judged, idle = excluded.idle,
+    unavailable = excluded.unavailable, free_received = excluded.free_received, free_missing = excluded.free_missing,
+    covered_received = excluded.covered_received, covered_missing = excluded.covered_missing,
+    counted_at = excluded.counted_at
+
+-- name: lacking_days
+-- Days with the sites that are not counted on their basis, the latest first.
+SELECT g.day, array_agg(k.site)
+FROM unnest(%(days)s::date[]) AS g (day)
+CROSS JOIN unnest(%(sites)s::text[], %(bases)s::text[]) AS k (site, basis)
+WHERE NOT EXISTS (
+    SELECT FROM parking_day AS d WHERE d.day = g.day AND d.site = k.site AND d.basis = k.basis
+)
+GROUP BY g.day
+ORDER BY g.day DESC
+
+-- name: first_message
+SELECT min(observed_at) FROM parking_bay WHERE observed_at >= %(start)s
+
+-- name: delete_days
+DELETE FROM parking_day WHERE day < %(before)s::date - 1
 
 -- name: stored_month
 SELECT m.site, m.name, m.district, m.figures FROM parking_month AS m WHERE m.month = %(month)s ORDER BY m.site

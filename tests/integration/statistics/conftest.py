@@ -9,7 +9,10 @@ from tests.integration.storage.conftest import plain_store, timescale_store
 from tests.support.postgres import PostgresServer
 from tests.support.store import Store
 
-TABLES = "alert, alert_event, evse, evse_contact, parking_month, audit_log, silence, portal_action"
+TABLES = (
+    "alert, alert_event, evse, evse_contact, parking_month, audit_log, silence, portal_action, bay_evse, parking_day,"
+    " parking_touched"
+)
 
 
 @pytest.fixture(scope="module", params=["postgresql", "timescaledb"])
