@@ -27,7 +27,9 @@ from storage.statements import load
 HOUSEHOLD_DEVICES = "household_device"
 _TEMPLATES = load("rollups")
 _NAMES = sql.SQL(_TEMPLATES["names"])
-_NAMED = sql.SQL(_TEMPLATES["named"])
+_NAMED = sql.SQL(_TEMPLATES["named"]).format()
+_OF_DISTRICT = sql.SQL(_TEMPLATES["named_district"]).format()
+_DISTRICT_NAMES = sql.SQL(_TEMPLATES["district_names"])
 _BOUND_BY_ID = sql.SQL(_TEMPLATES["bound_by_id"])
 _R = sql.Identifier("r")
 _BOUND = bound_at(_R, sql.SQL("r.observed_at"))
@@ -47,18 +49,35 @@ def rollup_view(kind: type[Reading], width: Width, parts: Sequence[Parts]) -> sq
 
 def bound_rollup_view(kind: type[Reading], width: Width, parts: Sequence[Parts]) -> sql.Composed:
     """`v_<kind>_<width>`: the same for people, by asset; a bucket never mixes two assets."""
-    arms = [arm for part in parts for arm in (_bound_parts(part), _cut_parts(part))]
-    arms += [_bound_steps(kind, steps) for steps in _steps(kind, width)]
-    return _view(f"v_{kind.kind}_{width}", "bound_rollup", kind, arms)
+    return _view(f"v_{kind.kind}_{width}", "bound_rollup", kind, _bound_arms(kind, width, parts, _NAMES, _NAMED))
+
+
+def public_rollup_view(
+    kind: type[Reading], width: Width, parts: Sequence[Parts], households: Sequence[type[Reading]]
+) -> sql.Composed:
+    """`public_<kind>_<width>`: the same without devices that ever sent a household reading."""
+    named = sql.SQL(_TEMPLATES["named_public"]).format(household=_ever_sent(households))
+    rollup = _rollup("bound_rollup", kind, _bound_arms(kind, width, parts, _NAMES, named))
+    return sql.SQL("CREATE VIEW {} AS {}").format(
+        relation(f"public_{kind.kind}_{width}"), sql.SQL(_TEMPLATES["public_rollup"]).format(rollup=rollup)
+    )
+
+
+def _bound_arms(
+    kind: type[Reading], width: Width, parts: Sequence[Parts], names: sql.SQL, named: sql.Composed
+) -> list[sql.Composed]:
+    arms = [arm for part in parts for arm in (_bound_parts(part, names, named), _cut_parts(part, names, named))]
+    return arms + [_bound_steps(kind, steps, names, named) for steps in _steps(kind, width)]
 
 
 def _view(name: str, template: str, kind: type[Reading], arms: Sequence[sql.Composed]) -> sql.Composed:
+    return sql.SQL("CREATE VIEW {} AS {}").format(relation(name), _rollup(template, kind, arms))
+
+
+def _rollup(template: str, kind: type[Reading], arms: Sequence[sql.Composed]) -> sql.Composed:
     merged = [column for quantity in measured(kind) for column in merged_columns(quantity)]
-    return sql.SQL("CREATE VIEW {} AS {}").format(
-        relation(name),
-        sql.SQL(_TEMPLATES[template]).format(
-            columns=sql.SQL(", ").join(merged), union=sql.SQL(" UNION ALL ").join(arms)
-        ),
+    return sql.SQL(_TEMPLATES[template]).format(
+        columns=sql.SQL(", ").join(merged), union=sql.SQL(" UNION ALL ").join(arms)
     )
 
 
@@ -76,25 +95,30 @@ def readings_view(kind: type[Reading]) -> sql.Composed:
     )
 
 
-def district_view(kind: type[Reading]) -> sql.Composed:
-    """`v_<kind>_district_daily`: a household kind without single customers."""
-    columns = []
+def district_view(kind: type[Reading], parts: Sequence[Parts]) -> sql.Composed:
+    """`v_<kind>_district_daily`: a household kind without single customers; `parts` are the daily ones."""
+    columns, of_meter = [], []
     for quantity in measured(kind):
-        if quantity.nature is Nature.GAUGE:
-            columns.append(sql.SQL("avg({0}) AS {0}").format(quantity.column("avg")))
-        elif quantity.nature is Nature.COUNTER:
-            columns.append(sql.SQL("sum({0}) AS {0}").format(quantity.column("delta")))
+        if quantity.nature is not Nature.STATE:
+            suffix, name = ("avg", "avg") if quantity.nature is Nature.GAUGE else ("delta", "sum")
+            values = {"column": quantity.column(suffix), "aggregate": sql.SQL(name)}
+            of_meter.append(sql.SQL("{aggregate}({column}) AS {column}").format(**values))
+            columns.append(
+                sql.SQL("CASE WHEN count({column}) >= 5 THEN {aggregate}({column}) END AS {column}").format(**values)
+            )
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(f"v_{kind.kind}_district_daily"),
         sql.SQL(_TEMPLATES["district"]).format(
-            columns=sql.SQL(", ").join(columns), daily=relation(f"v_{kind.kind}_{Width.DAILY}")
+            columns=sql.SQL(", ").join(columns),
+            of_meter=sql.SQL(", ").join(of_meter),
+            union=sql.SQL(" UNION ALL ").join(_bound_arms(kind, Width.DAILY, parts, _DISTRICT_NAMES, _OF_DISTRICT)),
         ),
     )
 
 
 def household_devices_view(households: Sequence[type[Reading]]) -> sql.Composed:
     """`household_device`: devices that were ever bound to a meter or ever sent a household reading."""
-    conditions = [sql.SQL(_TEMPLATES["bound_to_meter"]), *_sent(households)]
+    conditions = [sql.SQL(_TEMPLATES["bound_to_meter"]), _ever_sent(households)]
     return sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(
         relation(HOUSEHOLD_DEVICES),
         sql.SQL(_TEMPLATES["household_devices"]).format(condition=sql.SQL(" OR ").join(conditions)),
@@ -103,38 +127,36 @@ def household_devices_view(households: Sequence[type[Reading]]) -> sql.Composed:
 
 def public_view(name: str, households: Sequence[type[Reading]]) -> sql.Composed:
     """`public_…`: the view `name` without devices that ever sent a household reading."""
-    sent = _sent(households)
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(name.replace("v_", "public_", 1)),
-        sql.SQL(_TEMPLATES["public"]).format(
-            view=relation(name), household=sql.SQL(" OR ").join(sent) if sent else sql.SQL("false")
-        ),
+        sql.SQL(_TEMPLATES["public"]).format(view=relation(name), household=_ever_sent(households)),
     )
 
 
-def _sent(households: Sequence[type[Reading]]) -> list[sql.Composed]:
-    """That the device `d` ever sent a reading of one of these kinds, each a condition."""
-    return [
+def _ever_sent(households: Sequence[type[Reading]]) -> sql.Composed:
+    """The condition that the device `d` ever sent a reading of one of these kinds."""
+    sent = [
         sql.SQL("EXISTS (SELECT FROM {} AS h WHERE h.device_id = d.id)").format(relation(kind.kind))
         for kind in households
     ]
+    return sql.SQL(" OR ").join(sent) if sent else sql.SQL("false").format()
 
 
-def _bound_parts(parts: Parts) -> sql.Composed:
+def _bound_parts(parts: Parts, names: sql.SQL, named: sql.Composed) -> sql.Composed:
     return sql.SQL(_TEMPLATES["bound_parts"]).format(
-        names=_NAMES,
+        names=names,
         columns=_own(parts.kind, parts),
         parts=relation(parts.name),
         same_source=same_source(_R),
         bucket_end=parts.width.end(sql.SQL("r.bucket")),
-        named=_NAMED,
+        named=named,
     )
 
 
-def _cut_parts(parts: Parts) -> sql.Composed:
+def _cut_parts(parts: Parts, names: sql.SQL, named: sql.Composed) -> sql.Composed:
     aggregates = [column for quantity in parts.quantities for column in part_columns(quantity)]
     return sql.SQL(_TEMPLATES["cut_parts"]).format(
-        names=_NAMES,
+        names=names,
         columns=_own(parts.kind, parts),
         aggregates=sql.SQL(", ").join([sql.SQL("count(*) AS readings"), *aggregates]),
         table=relation(parts.kind.kind),
@@ -143,13 +165,13 @@ def _cut_parts(parts: Parts) -> sql.Composed:
         bucket_of_change=parts.width.start(sql.SQL("t.changed_at")),
         bucket_end_of_change=parts.width.end(sql.SQL("c.bucket")),
         bound_by_id=_BOUND_BY_ID,
-        named=_NAMED,
+        named=named,
     )
 
 
-def _bound_steps(kind: type[Reading], steps: sql.Composed) -> sql.Composed:
+def _bound_steps(kind: type[Reading], steps: sql.Composed, names: sql.SQL, named: sql.Composed) -> sql.Composed:
     return sql.SQL(_TEMPLATES["bound_steps"]).format(
-        names=_NAMES, columns=_own(kind, None), steps=steps, bound_by_id=_BOUND_BY_ID, named=_NAMED
+        names=names, columns=_own(kind, None), steps=steps, bound_by_id=_BOUND_BY_ID, named=named
     )
 
 

@@ -17,6 +17,7 @@ from storage.rollup_views import (
     bound_rollup_view,
     district_view,
     household_devices_view,
+    public_rollup_view,
     public_view,
     readings_view,
     rollup_view,
@@ -50,7 +51,7 @@ async def ensure_rollups(connection: Connection, kinds: Sequence[type[Reading]],
         if has_steps(kind):
             for width in Width:
                 await _ensure_steps(connection, kind, width)
-        views = _rollup_views(kind, parts, timescale=timescale) | _people_views(kind, households)
+        views = _rollup_views(kind, parts, timescale=timescale) | _people_views(kind, parts, households)
         await _ensure_views(connection, kind, views)
     await _ensure_household_devices(connection, households)
 
@@ -104,14 +105,18 @@ def _rollup_views(kind: type[Reading], parts: Sequence[Parts], *, timescale: boo
     return views
 
 
-def _people_views(kind: type[Reading], households: Sequence[type[Reading]]) -> dict[str, sql.Composed]:
+def _people_views(
+    kind: type[Reading], parts: Sequence[Parts], households: Sequence[type[Reading]]
+) -> dict[str, sql.Composed]:
     """What people read: everything with names, and beside it what is left without single customers."""
     views = {f"v_{kind.kind}": readings_view(kind)}
+    of_width = {width: [part for part in parts if part.width is width] for width in Width}
     if kind.privacy is Privacy.HOUSEHOLD:
-        views[f"v_{kind.kind}_district_daily"] = district_view(kind)
+        views[f"v_{kind.kind}_district_daily"] = district_view(kind, of_width[Width.DAILY])
         return views
-    for suffix in ("", *(f"_{width}" for width in Width)):
-        views[f"public_{kind.kind}{suffix}"] = public_view(f"v_{kind.kind}{suffix}", households)
+    views[f"public_{kind.kind}"] = public_view(f"v_{kind.kind}", households)
+    for width, own in of_width.items():
+        views[f"public_{kind.kind}_{width}"] = public_rollup_view(kind, width, own, households)
     return views
 
 

@@ -104,7 +104,7 @@ GROUP BY r.device_id, r.subject, r.channel, {bucket}
 SELECT {names}, r.bucket, {columns}
 FROM {parts} AS r
 LEFT JOIN stadtfunk.asset_device AS b
-    ON {same_source} AND b.valid_from <= r.bucket AND b.valid_to >= {bucket_end}
+    ON {same_source} AND b.valid_from <= r.bucket AND (b.valid_to = 'infinity' OR b.valid_to >= {bucket_end})
 {named}
 WHERE NOT EXISTS (
     SELECT FROM stadtfunk.asset_device AS b
@@ -150,6 +150,14 @@ LEFT JOIN stadtfunk.asset_device AS b ON b.id = r.binding AND b.device_id = r.de
 JOIN stadtfunk.device AS d ON d.id = r.device_id
 LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
 
+-- name: named_public
+-- Devices of households are left out before anything is grouped.
+JOIN (SELECT d.* FROM stadtfunk.device AS d WHERE NOT ({household})) AS d ON d.id = r.device_id
+LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+
+-- name: named_district
+JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+
 -- name: names
 d.dev_eui, d.name AS device_name, r.subject, r.channel,
     a.kind AS asset_kind, a.key AS asset_key, a.name AS asset_name, a.district, a.latitude, a.longitude
@@ -182,6 +190,9 @@ SELECT v.* FROM {view} AS v
 WHERE v.dev_eui IN (SELECT d.dev_eui FROM stadtfunk.device AS d WHERE NOT ({household}))
     AND v.asset_kind IS DISTINCT FROM 'meter'
 
+-- name: public_rollup
+SELECT v.* FROM ({rollup}) AS v WHERE v.asset_kind IS DISTINCT FROM 'meter'
+
 -- name: household_devices
 SELECT d.id AS device_id FROM stadtfunk.device AS d WHERE {condition}
 
@@ -193,12 +204,19 @@ EXISTS (
 )
 
 -- name: district
--- Household kinds for people who may not see single customers: means and sums of a district, of five or more meters.
-SELECT r.bucket, r.district, count(DISTINCT (r.dev_eui, r.subject)) AS meters, {columns}
-FROM {daily} AS r
-WHERE r.district <> ''
-GROUP BY r.bucket, r.district
-HAVING count(DISTINCT (r.dev_eui, r.subject)) >= 5
+-- Household kinds for people who may not see single customers: means and sums of a district, each value of five meters
+-- or more that gave it. Parts and steps of one meter are rows of their own in the union.
+SELECT m.bucket, m.district, count(*) AS meters, {columns}
+FROM (
+    SELECT u.bucket, u.district, u.device_id, u.subject, {of_meter}
+    FROM ({union}) AS u
+    GROUP BY u.bucket, u.district, u.device_id, u.subject
+) AS m
+GROUP BY m.bucket, m.district
+HAVING count(*) >= 5
+
+-- name: district_names
+a.district, r.device_id, r.subject
 
 -- name: stored_before
 coalesce((SELECT w.stored_before FROM stadtfunk.rollup_watermark AS w WHERE w.kind = {kind}), '-infinity')
