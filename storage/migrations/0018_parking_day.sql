@@ -45,17 +45,20 @@ CREATE TRIGGER rollup_touched_bays AFTER INSERT ON rollup_touched
 REFERENCING NEW TABLE AS touched
 FOR EACH STATEMENT EXECUTE FUNCTION note_late_bays();
 
--- A status holds until the next one of its charge point.
+-- A status holds until the next one of its charge point. In whole days, so that many at once are few rows here.
 CREATE FUNCTION note_late_statuses() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = stadtfunk, pg_temp
 AS $$
 BEGIN
     INSERT INTO parking_touched (low, high)
-    SELECT t.at, coalesce(
-        (SELECT min(n.at) FROM evse_status AS n WHERE n.evse_id = t.evse_id AND n.at > t.at), clock_timestamp()
-    )
-    FROM told AS t
-    WHERE t.at < clock_timestamp() - interval '3 hours';
+    SELECT DISTINCT date_trunc('day', t.at), date_trunc('day', t.until) + interval '1 day'
+    FROM (
+        SELECT l.at, coalesce(
+            (SELECT min(n.at) FROM evse_status AS n WHERE n.evse_id = l.evse_id AND n.at > l.at), clock_timestamp()
+        ) AS until
+        FROM told AS l
+        WHERE l.at < clock_timestamp() - interval '3 hours'
+    ) AS t;
     RETURN NULL;
 END
 $$;

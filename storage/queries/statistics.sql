@@ -176,7 +176,7 @@ JOIN unnest(%(sites)s::text[], %(bases)s::text[]) AS k (site, basis) ON k.site =
 WHERE d.day >= %(first)s AND d.day <= %(last)s
 
 -- name: touched_spans
-SELECT low, high FROM parking_touched WHERE high > %(start)s AND low < %(end)s
+SELECT DISTINCT low, high FROM parking_touched WHERE high > %(start)s AND low < %(end)s
 
 -- name: take_touched
 DELETE FROM parking_touched RETURNING low, high
