@@ -1,6 +1,9 @@
-"""Days that are counted once and kept: their sum is what counting the month anew gives, whatever changes afterwards."""
+"""Days that are counted once and kept: their sum is what counting the month anew gives, whatever changes afterwards.
 
-from datetime import timedelta
+The last days of March 2026: the clocks change on the 29th, and nothing of it is later than now.
+"""
+
+from datetime import datetime
 from random import Random
 
 import pytest
@@ -16,13 +19,13 @@ from alerts.statistics.messages import counted
 from alerts.statistics.sites import load_sites
 from storage.database import Connection, Role
 from storage.settings import RetentionSettings
-from tests.integration.parking.street import NOON, Street, at
+from tests.integration.parking.street import Street, at
 from tests.integration.statistics.test_loading import BERLIN
 
 ASKING = Asking(BERLIN)
-NOVEMBER = Month(2026, 11)
-DAY = timedelta(days=1)
-NOW = NOON + 3 * DAY + timedelta(hours=1)
+MARCH = Month(2026, 3)
+AGO = 240 * 1440
+NOW = at(3 * 1440 + 60 - AGO)
 
 EVSES = ["A1", "B1", "B2"]
 SAID = """
@@ -45,6 +48,11 @@ JOIN evse AS e ON e.evse_key = t.evse
 """
 
 
+def then(minute: float) -> datetime:
+    """Minutes from noon of 29 March."""
+    return at(minute - AGO)
+
+
 @pytest.fixture
 def week(street: Street) -> Street:
     """Three bays, of which two share their points, for six days with losses and outages."""
@@ -64,15 +72,15 @@ def week(street: Street) -> Street:
             states[sensor] ^= change
             f_cnt[sensor] += 1
             event = "change" if change else "heartbeat"
-            said.append((sensor, at(minute + chance.randint(0, 50)), f_cnt[sensor], states[sensor], event))
+            said.append((sensor, then(minute + chance.randint(0, 50)), f_cnt[sensor], states[sensor], event))
         speak = [evse for evse in EVSES if chance.random() < 0.2]
-        told += [(evse, at(minute), chance.choice(("IDLE", "IN_USE", "DOWN"))) for evse in speak]
+        told += [(evse, then(minute), chance.choice(("IDLE", "IN_USE", "DOWN"))) for evse in speak]
     street.store.execute(SAID, *map(list, zip(*said, strict=True)))
     street.store.execute(
         "INSERT INTO evse (evse_key, evse_id, source) SELECT e, e, 'cpo' FROM unnest(%s::text[]) AS e", EVSES
     )
     street.store.execute(TOLD, *map(list, zip(*told, strict=True)))
-    starts = [at(minute) for minute in range(-3 * 1440, 3 * 1440, 900)]
+    starts = [then(minute) for minute in range(-3 * 1440, 3 * 1440, 900)]
     street.store.execute(
         "INSERT INTO evse_contact (source, first_at, last_at)"
         " SELECT 'cpo', s, s + interval '10 hours' FROM unnest(%s::timestamptz[]) AS s",
@@ -84,17 +92,17 @@ def week(street: Street) -> Street:
 
 def loaded(street: Street) -> dict[str, BayFigures]:
     """As the portal gets them."""
-    found = street.store.run(lambda c: month_figures(c, NOVEMBER, NOW, ASKING), role=Role.PORTAL)
+    found = street.store.run(lambda c: month_figures(c, MARCH, NOW, ASKING), role=Role.PORTAL)
     return {site.key: site.bays for site in found.sites}
 
 
 def anew(street: Street) -> dict[str, BayFigures]:
     """Counted from all messages of the month at once."""
-    whole = NOVEMBER.span(BERLIN)
+    whole = MARCH.span(BERLIN)
 
     async def count(connection: Connection) -> dict[str, BayFigures]:
         sites = await load_sites(connection, whole)
-        span = Span(whole.start, NOW)
+        span = Span(whole.start, min(NOW, whole.end))
         return await counted(connection, sites, span, BERLIN, ASKING.timers, heard_from=whole.start)
 
     return street.store.run(count, role=Role.PORTAL)
@@ -122,7 +130,7 @@ def test_days_that_are_over_are_kept_and_change_nothing(week: Street) -> None:
     expected = anew(week)
     same(loaded(week), expected)
     keep(week)
-    days = [f"2026-11-{day}" for day in range(21, 27)]  # the 27th is not over
+    days = [f"2026-03-{day}" for day in range(26, 32)]  # the first of April is not over
     assert kept(week) == [(day, site) for day in days for site in ("S1", "S2")]
     same(loaded(week), expected)
     week.store.execute("DELETE FROM parking_bay")
@@ -133,9 +141,9 @@ def test_what_comes_late_is_counted_at_once_and_kept_again(week: Street) -> None
     keep(week)
     [sensor] = week.store.execute("SELECT dev_eui FROM device ORDER BY id LIMIT 1")
     week.f_cnt[sensor["dev_eui"]] = 5000
-    week.sees(sensor["dev_eui"], -1000, True)
+    week.sees(sensor["dev_eui"], -1000 - AGO, True)
     week.store.execute(
-        "INSERT INTO rollup_touched (kind, hour) VALUES ('parking_bay', date_trunc('hour', %s))", at(-1000)
+        "INSERT INTO rollup_touched (kind, hour) VALUES ('parking_bay', date_trunc('hour', %s))", then(-1000)
     )
     same(loaded(week), anew(week))
     keep(week)
@@ -146,18 +154,18 @@ def test_what_comes_late_is_counted_at_once_and_kept_again(week: Street) -> None
 
 def test_a_late_status_counts_until_the_next_one(week: Street) -> None:
     keep(week)
-    week.point("A1", -1440, EvseState.DOWN)
+    week.point("A1", -1440 - AGO, EvseState.DOWN)
     same(loaded(week), anew(week))
 
 
 def test_a_swap_changes_the_days_of_its_site_alone(week: Street) -> None:
     keep(week)
-    week.store.run(lambda c: sync_bays(c, at(-5000)))
+    week.store.run(lambda c: sync_bays(c, then(-5000)))
     keep(week)
     week.store.execute("UPDATE asset SET attributes = attributes || '{\"evses\": [\"A9\"]}' WHERE key = 'S1-1'")
-    week.store.run(lambda c: sync_bays(c, at(-600)))
-    week.point("A9", -600, EvseState.IN_USE)
-    week.store.execute("UPDATE parking_day SET occupied = 1000 WHERE site = 'S2' AND day = '2026-11-25'")
+    week.store.run(lambda c: sync_bays(c, then(-600)))
+    week.point("A9", -600 - AGO, EvseState.IN_USE)
+    week.store.execute("UPDATE parking_day SET occupied = 1000 WHERE site = 'S2' AND day = '2026-03-27'")
     found, expected = loaded(week), anew(week)
     same({"S1": found["S1"]}, {"S1": expected["S1"]})
     assert found["S1"].judged > 0, "the old point is asked nothing after the swap, and the new one nothing before"
