@@ -14,6 +14,7 @@ from stadtfunk.commands import (
     demo,
     deployment,
     devices,
+    doctor,
     evidence,
     migrate,
     portal,
@@ -66,6 +67,7 @@ app.command(epilog=run.EPILOG)(run.run)
 app.command("check-config", epilog=check_config.EPILOG)(check_config.check_config)
 app.command(epilog=migrate.EPILOG)(migrate.migrate)
 app.command(epilog=status.EPILOG)(status.status)
+app.command(epilog=doctor.EPILOG)(doctor.doctor)
 app.command(epilog=devices.EPILOG)(devices.devices)
 app.command(epilog=decode.EPILOG)(decode.decode)
 app.command(epilog=replay.EPILOG)(replay.replay)

@@ -26,6 +26,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         self.session_present = False
         self.session_seconds: int | None = None
+        self.connack: mqtt5.ConnAckPacket | None = None
         self.open = False
         self._intake = intake
         self._settings = settings
@@ -51,6 +52,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         """
         self._write(connect.write())
         connack = await answered(self._connack, "CONNECT", ended=self._ended, paused=lambda: False, delivered=lambda: 0)
+        self.connack = connack
         if connack.reason_code.value >= FAILURE:
             raise LinkRefused(f"the broker refused the connection: {words(connack)}")
         if connack.max_qos.value < self._settings.qos:

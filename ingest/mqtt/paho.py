@@ -23,13 +23,18 @@ MISC_SECONDS = 1.0
 
 
 class PahoTransport:
-    """Makes connections through paho for one source."""
+    """Makes connections through paho for one source.
 
-    def __init__(self, settings: SourceSettings, clock: Callable[[], datetime]) -> None:
+    Args:
+        forget: ask an MQTT 3.1.1 broker for a session that ends with the connection.
+    """
+
+    def __init__(self, settings: SourceSettings, clock: Callable[[], datetime], *, forget: bool = False) -> None:
         five = settings.mqtt_version == "5"
         self.capabilities = Capabilities(session_expiry=five, receive_maximum=five, shared_subscription=True)
         self._settings = settings
         self._clock = clock
+        self._forget = forget
 
     async def connect(self, intake: Intake) -> "PahoLink":
         """Connect and wait until the broker accepts us.
@@ -39,7 +44,7 @@ class PahoTransport:
         """
         settings = self._settings
         try:
-            client = PahoClient(settings, intake, self._clock)
+            client = PahoClient(settings, intake, self._clock, forget=self._forget)
         except OSError as error:
             raise as_link_error(error, settings.host) from None
         try:

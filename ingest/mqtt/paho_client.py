@@ -43,7 +43,9 @@ wire_logger.setLevel(logging.CRITICAL)  # paho logs topics; what matters of its 
 class PahoClient(aiomqtt.Client):
     """A client for one connection; `_client` is the paho client inside it."""
 
-    def __init__(self, settings: SourceSettings, intake: Intake, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: SourceSettings, intake: Intake, clock: Callable[[], datetime], *, forget: bool = False
+    ) -> None:
         five = settings.mqtt_version == "5"
         super().__init__(
             settings.host,
@@ -52,7 +54,7 @@ class PahoClient(aiomqtt.Client):
             password=settings.read_password(),
             identifier=settings.client_id,
             protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
-            clean_session=None if five else False,
+            clean_session=None if five else forget,
             clean_start=False if five else MQTT_CLEAN_START_FIRST_ONLY,
             properties=_connect_properties(settings) if five else None,
             keepalive=max(1, int(settings.keepalive * KEEPALIVE_PART)),

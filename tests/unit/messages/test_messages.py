@@ -17,12 +17,12 @@ UNTRANSLATED = {"{error}"}
 
 
 def sentences():
-    """The first argument of every call of `text`, wherever it stands in the program."""
+    """The first argument of every call of `text`, and of the doctor's `said`, wherever it stands in the program."""
     for file in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "text":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("text", "said"):
                 template = node.args[0]
-                assert isinstance(template, ast.Constant), f"{file}:{node.lineno}: text() takes a literal"
+                assert isinstance(template, ast.Constant), f"{file}:{node.lineno}: text() and said() take a literal"
                 yield template.value
 
 
