@@ -547,17 +547,25 @@ def _silent() -> Panel:
 
 
 def _device_margins() -> Panel:
+    devices = "(${device:sqlstring})"
+    daily = (
+        "SELECT time, gateway_name AS metric, sum(margin * frames) / sum(frames) AS value\n"
+        f"FROM stadtfunk.v_radio_link_daily WHERE {_DAYS} AND {_CHOSEN_GATEWAY} AND margin IS NOT NULL AND "
+    )
     return sql(
         "Reserve je Gateway",
-        f"SELECT {grouped('time')} AS time, gateway_name AS metric, avg(margin) AS value\n"
-        "FROM stadtfunk.v_device_reception WHERE $__timeFilter(time) AND dev_eui IN (${device:sqlstring})\n"
-        "GROUP BY 1, 2 ORDER BY 1",
+        ranged(
+            raw=f"SELECT {grouped('time')} AS time, gateway_name AS metric, avg(margin) AS value\n"
+            f"FROM stadtfunk.v_device_reception WHERE $__timeFilter(time) AND {_CHOSEN_GATEWAY}\n"
+            f"    AND dev_eui IN {devices} AND '*' NOT IN {devices} GROUP BY 1, 2\n"
+            f"UNION ALL\n{daily} '*' IN {devices} GROUP BY 1, 2",
+            hourly=f"{daily} {chosen('device', 'dev_eui')} GROUP BY 1, 2",
+        ),
         columns={"time": TIME, "metric": TEXT, "value": NUMBER},
         unit="dB",
         look=Look(thresholds=_RESERVE),
         description="Empfang der oben gewählten Geräte an jedem Gateway, über der Demodulationsgrenze.",
-        empty="Oben ein Gerät wählen",
-        empty_is_normal=True,
+        empty="Die gewählten Geräte hörte in diesem Zeitraum niemand",
         interval="10m",
     )
 

@@ -75,7 +75,9 @@ def plain_city(postgres: PostgresServer, now: datetime) -> Iterator[City]:
     with fresh_database(postgres) as dsn:
         store = Store(DatabaseSettings(dsn=dsn), timescale=False)
         asyncio.run(migrate(store.settings, FOR_EVER, kinds=EVERY_KIND))
+        _reject_long_ago(store, now)
         fill(store.settings, _settings(now), begin=now - HISTORY, end=now)
+        _let_a_tree_fall_silent(store, now)
         _add_samples(store, now)
         _maintain(store, now)
         yield City(store)
@@ -149,6 +151,25 @@ def _sample(kind: type[Reading], name: str, index: int) -> object:
     if words:
         return words[index]
     return _OWN_SAMPLES[sql_type(field.annotation)][index]
+
+
+def _reject_long_ago(store: Store, now: datetime) -> None:
+    """A message whose time is over, so that maintenance has something to delete and to prove."""
+    store.execute(
+        "INSERT INTO rejected (digest, received_at, source, topic, payload, reason, detail, last_seen_at)"
+        " VALUES ('old', %s, 'mainz', 't', 'x', 'malformed', '', %s)",
+        now - timedelta(days=40),
+        now - timedelta(days=40),
+    )
+
+
+def _let_a_tree_fall_silent(store: Store, now: datetime) -> None:
+    """One of the city's own devices has said nothing for longer than any may."""
+    store.execute(
+        "UPDATE device_state SET last_received_at = %s WHERE device_id = ("
+        "SELECT min(b.device_id) FROM asset_device AS b JOIN asset AS a ON a.id = b.asset_id WHERE a.kind = 'tree')",
+        now - timedelta(days=4),
+    )
 
 
 def _maintain(store: Store, now: datetime) -> None:
