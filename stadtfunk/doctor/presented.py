@@ -125,6 +125,7 @@ def _verified(code: int) -> Obstacle:
 
 
 def _told(error: OSError) -> str:
-    known = error.errno is not None and error.errno > 0  # asyncio puts its own words into `strerror`
-    text = os.strerror(error.errno) if known else error.strerror or str(error) or type(error).__name__
+    text = error.strerror or str(error) or type(error).__name__
+    if error.errno is not None and error.errno > 0:  # asyncio puts its own words into `strerror`
+        text = os.strerror(error.errno)
     return text if error.filename is None else f"{error.filename}: {text}"
