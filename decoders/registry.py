@@ -39,12 +39,13 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something of an outsider that is not used.
+    """Something that an outsider offers and that is not used.
 
     Attributes:
         where: its file, or its entry point.
         reason: what is wrong, one line.
         kept: an old version of the file's decoders stays in use instead.
+        claim: only a device profile that another has; the decoder itself is used.
         content_hash: tells two states of the file apart.
     """
 
@@ -52,6 +53,7 @@ class LeftOut:
     reason: str
     kept: bool = False
     content_hash: str = ""
+    claim: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}" + ("; its old version stays in use" if self.kept else "")
@@ -165,11 +167,13 @@ class _Claims:
             return False
         winner = "the built-in one" if first.origin is Origin.BUILT_IN else "the first"
         way_out = "give this one another name" if what == "name" else "mapping.profiles can say otherwise"
-        self._tell(find, f"{what} {key!r} is claimed by {first.path}, too; {winner} has it: {way_out}")
+        self._tell(
+            find, f"{what} {key!r} is claimed by {first.path}, too; {winner} has it: {way_out}", claim=what != "name"
+        )
         return True
 
-    def _tell(self, find: Find, reason: str, *, kept: bool = False) -> None:
+    def _tell(self, find: Find, reason: str, *, kept: bool = False, claim: bool = False) -> None:
         if find.origin in _OURS:
             self.problems.append(f"{find.where}: {reason}")
         else:
-            self.left_out.append(LeftOut(find.where, reason, kept, find.content_hash))
+            self.left_out.append(LeftOut(find.where, reason, kept, find.content_hash, claim))

@@ -42,7 +42,10 @@ def sources(settings: Settings) -> Iterator[Path]:
 def log_left_out(problems: Iterable[LeftOut]) -> None:
     """What outsiders offered and is not used, a line each."""
     for problem in problems:
-        log.warning("decoder_left_out file=%r reason=%r old_kept=%s", problem.where, problem.reason, problem.kept)
+        if problem.claim:
+            log.warning("device_profile_not_taken file=%r reason=%r", problem.where, problem.reason)
+        else:
+            log.warning("decoder_left_out file=%r reason=%r old_kept=%s", problem.where, problem.reason, problem.kept)
 
 
 def _keys(settings: Settings) -> KeyRing:

@@ -138,7 +138,9 @@ class Renewal:
         """Log and count what is left out; True when there is something that was not told of before."""
         new = [problem for problem in self._registry.problems if problem not in before]
         log_left_out(new)
-        self._metrics.decoder_files_broken(len({problem.where for problem in self._registry.problems}))
+        self._metrics.decoder_files_broken(
+            len({problem.where for problem in self._registry.problems if not problem.claim})
+        )
         return bool(new)
 
 

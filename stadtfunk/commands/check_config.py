@@ -10,6 +10,7 @@ from stadtfunk.messages import text
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from decoders.registry import LeftOut
 
 EPILOG = examples("stadtfunk check-config", "stadtfunk check-config -c /etc/stadtfunk/stadtfunk.yaml --show")
 
@@ -56,7 +57,13 @@ def check_mapping(settings: "Settings") -> tuple[str, ...]:
         origin = Origin("decoders" if settings.file is None else str(settings.file))
         found = [_keyed(problem, section) for problem in error.problems]
         raise ConfigurationError([Problem(origin, key, "other", {"error": what}) for key, what in found]) from None
-    return tuple(text("decoder left out: {problem}", problem=problem) for problem in decoders.problems)
+    return tuple(map(_not_used, decoders.problems))
+
+
+def _not_used(problem: "LeftOut") -> str:
+    if problem.claim:
+        return text("device profile not taken, its decoder is used: {problem}", problem=problem)
+    return text("decoder left out: {problem}", problem=problem)
 
 
 def _keyed(problem: str, section: str) -> tuple[str, str]:

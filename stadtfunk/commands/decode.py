@@ -164,7 +164,7 @@ def _print_device(history: "History") -> None:
 def _print_stored(one: "DecodedAgain", bytes_: "Sequence[MappedByte]") -> None:
     from rich.text import Text
 
-    from stadtfunk.kit.screen import vanished
+    from stadtfunk.kit.screen import vanished, why_not
 
     out, uplink = console(), one.stored.uplink
     made = f"{one.stored.decoder} {one.stored.version}" if one.stored.decoder else ""
@@ -181,7 +181,7 @@ def _print_stored(one: "DecodedAgain", bytes_: "Sequence[MappedByte]") -> None:
     if not one.stored.missing:
         out.print(Text(uplink.payload.hex(), "dim"), soft_wrap=True)
     if one.answer is None:
-        out.print(Text(one.why_not, "yellow"), soft_wrap=True)
+        out.print(Text("" if one.why_not is None else why_not(one.why_not), "yellow"), soft_wrap=True)
         return
     _print_answer(one.answer, bytes_, one.differences)
     for line in vanished(one.differences):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from decoders.decoder import Decoder
 from decoders.errors import RejectReason
@@ -13,7 +14,13 @@ from storage.database import Role, connect
 from storage.settings import DatabaseSettings
 from storage.stored_uplinks import ReadingKey, StoredUplink, stored_keys, stored_uplinks
 
-_ORPHAN = "no mapping names a decoder for this device"
+
+class WhyNot(StrEnum):
+    """Why a stored uplink is not decoded now."""
+
+    WITHHELD = "the payload is withheld, because it may be a household's (--household shows it), or no longer kept"
+    NOT_DECODABLE = "simulated, encrypted or without payload: never decoded"
+    NO_DECODER = "no mapping names a decoder for this device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class DecodedAgain:
     stored: StoredUplink
     answer: Answer | None
     differences: tuple[Difference, ...] = ()
-    why_not: str = ""
+    why_not: WhyNot | None = None
 
     def without(self, known: Collection[ReadingKey]) -> "DecodedAgain":
         """What another uplink brought already does not appear: a datalog repeats what was sent live."""
@@ -107,13 +114,13 @@ def _decoded_again(stored: StoredUplink, answer: Answer | None, choice: Choice |
     return DecodedAgain(stored, answer, differences)
 
 
-def _why_not(stored: StoredUplink, choice: Choice | None) -> str:
-    """Why an uplink is not decoded; empty when it is."""
+def _why_not(stored: StoredUplink, choice: Choice | None) -> WhyNot | None:
+    """Why an uplink is not decoded; None when it is."""
     if stored.missing:
-        return "the payload is withheld, because it may be a household's (--household shows it), or no longer kept"
+        return WhyNot.WITHHELD
     if stored.uplink.flags & NOT_DECODABLE:
-        return "simulated, encrypted or without payload: never decoded"
-    return "" if choice is not None else _ORPHAN
+        return WhyNot.NOT_DECODABLE
+    return None if choice is not None else WhyNot.NO_DECODER
 
 
 def _chosen(choice: Choice | None) -> dict[str, object] | None:
@@ -123,4 +130,4 @@ def _chosen(choice: Choice | None) -> dict[str, object] | None:
 
 
 def _no_decoder() -> dict[str, object]:
-    return {"reason": RejectReason.NO_DECODER.value, "detail": _ORPHAN}
+    return {"reason": RejectReason.NO_DECODER.value, "detail": WhyNot.NO_DECODER.value}

@@ -12,6 +12,7 @@ from stadtfunk.kit.answers import Answer, values
 from stadtfunk.kit.bytemap import MappedByte, spans
 from stadtfunk.kit.checks import Check, Status
 from stadtfunk.kit.comparison import Change, Difference, key_of
+from stadtfunk.kit.history import WhyNot
 from stadtfunk.messages import text
 
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
@@ -41,6 +42,19 @@ def vanished(differences: Sequence[Difference]) -> Iterator[str]:
             kind, subject, channel, at = one.key
             about = " ".join(filter(None, (kind, subject, str(channel), at.isoformat())))
             yield text("stored, but not given now: {reading}", reading=about)
+
+
+def why_not(reason: WhyNot) -> str:
+    """Why a stored uplink has no answer, as a sentence."""
+    match reason:
+        case WhyNot.WITHHELD:
+            return text(
+                "The payload may be a household's and is withheld (--household shows it), or is no longer kept."
+            )
+        case WhyNot.NOT_DECODABLE:
+            return text("Simulated, encrypted or without payload: never decoded.")
+        case WhyNot.NO_DECODER:
+            return text("No mapping names a decoder for this device.")
 
 
 def byte_map(bytes_: Sequence[MappedByte], answer: Answer) -> RenderableType:

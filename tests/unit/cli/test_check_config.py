@@ -74,6 +74,22 @@ def test_a_private_decoder_that_does_not_load_is_a_warning_with_file_and_reason(
     assert f"Warning: decoder left out: {folder / 'broken.py'}: does not import: ZeroDivisionError" in result.output
 
 
+def test_a_device_profile_that_another_has_is_not_told_as_a_decoder_left_out(check, tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "from decoders.decoder import Decoder\nfrom decoders.readings import DeviceHealth\n"
+        "DECODER = Decoder('mine', 1, '', '', lambda *_: [], (DeviceHealth,), 'here', profiles=('LSE01',))\n"
+    )
+    result = check("decoder_folders: [mine]\nmapping: {default: mine}\n")
+    assert result.exit_code == 0
+    said = f"device profile not taken, its decoder is used: {folder / 'mine.py'}: device profile 'lse01' is claimed"
+    assert f"Warning: {said}" in result.output
+    assert "left out" not in result.output
+    monkeypatch.setenv("STADTFUNK_LANG", "de")
+    assert "Geräteprofil nicht übernommen, der Decoder wird verwendet" in check("decoder_folders: [mine]\n").output
+
+
 def test_a_mapping_to_a_decoder_that_does_not_load_is_a_problem(check, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
