@@ -1,6 +1,6 @@
 """The tables that follow from the reading kinds: one table per kind, one column per quantity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,8 +87,12 @@ def sql_type(annotation: object) -> LiteralString:
     raise TypeError(f"no column type for {annotation!r}")
 
 
-def create_table(kind: type[Reading]) -> sql.Composed:
-    """The kind's table with its unique key, and a small index by time for retention, rollups and live tails."""
+def create_table(kind: type[Reading], only: Sequence[Column] | None = None) -> sql.Composed:
+    """The kind's table with its unique key, and a small index by time for retention, rollups and live tails.
+
+    Args:
+        only: the columns, where they are not those of the model: of another version of the kind.
+    """
     table = sql.Identifier(kind.kind)
     statement = (
         "CREATE TABLE {table} ({columns}, UNIQUE ({key}));"
@@ -96,11 +100,25 @@ def create_table(kind: type[Reading]) -> sql.Composed:
     )
     return sql.SQL(statement).format(
         table=table,
-        columns=sql.SQL(", ").join(_definition(column) for column in columns(kind)),
+        columns=sql.SQL(", ").join(_definition(column) for column in only or columns(kind)),
         key=sql.SQL(", ").join(map(sql.Identifier, KEY)),
         index=sql.Identifier(f"{kind.kind}_observed_at_idx"),
         time=sql.Identifier("observed_at"),
     )
+
+
+def recorded_columns(recorded: Mapping[str, str]) -> tuple[Column, ...]:
+    """The columns that a version of a kind had, as `kind_version` tells them.
+
+    Raises:
+        ValueError: a type that no column of ours has.
+    """
+    common = {column.name: column for column in COMMON}
+    known: dict[str, LiteralString] = {name: name for _, name in _SQL_TYPES}
+    if not recorded.keys() >= common.keys() or not set(recorded.values()) <= known.keys() | {"integer", "smallint"}:
+        raise ValueError("no columns of a kind")
+    own = (Column(name, known[written]) for name, written in recorded.items() if name not in common)
+    return (*COMMON, *own)
 
 
 def add_columns(kind: type[Reading], added: Sequence[Column]) -> sql.Composed:

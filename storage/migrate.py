@@ -7,7 +7,8 @@ changed after it was applied is refused. Kind tables grow by new columns; a chan
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
@@ -16,11 +17,11 @@ import psycopg
 
 from decoders.readings import KINDS, Reading
 from storage.database import Connection, Role, connect, locked
-from storage.kind_tables import ensure_kind_table
+from storage.kind_tables import KindVersion, ensure_kind_table, restore_kind_version
 from storage.policies import ensure_policies, policies
 from storage.refusal import MigrationRefused
 from storage.roles import create_roles, grant
-from storage.rollups import ensure_rollups, parts_of
+from storage.rollups import ensure_rollups, ensure_stored, parts_of
 from storage.settings import DatabaseSettings, RetentionSettings
 from storage.statements import load
 from storage.timescale import detect, ensure_hypertables
@@ -90,6 +91,48 @@ async def migrate(
         MigrationRefused: with instructions.
         Retryable, Fatal: the database cannot be reached or refuses us.
     """
+    async with _migrating(settings) as (connection, timescale):
+        applied = await _apply(connection, migrations() if numbered is None else numbered)
+        changed = [kind.kind for kind in kinds if await ensure_kind_table(connection, kind)]
+        if timescale:
+            await ensure_hypertables(connection, kinds)
+        await ensure_rollups(connection, kinds, timescale=timescale is not None)
+        await ensure_views(connection, kinds)
+        if timescale:
+            parts = [part for kind in kinds for part in await parts_of(connection, kind)]
+            await ensure_policies(connection, policies(kinds, parts, retention or RetentionSettings()))
+        if settings.use_roles:
+            await grant(connection, kinds)
+    _log.info("migrated migrations=%d kinds=%d timescale=%s", len(applied), len(changed), timescale or "none")
+    return Migrated(tuple(applied), tuple(changed), timescale)
+
+
+async def found(
+    settings: DatabaseSettings, numbered: Sequence[Migration], versions: Sequence[tuple[type[Reading], KindVersion]]
+) -> None:
+    """Make the tables of a database as another one has them, for its rows to be put in; `migrate` does the rest.
+
+    Args:
+        numbered: the migrations that the other one has.
+        versions: of its reading kinds, in order.
+
+    Raises:
+        MigrationRefused, Retryable, Fatal: as `migrate`.
+    """
+    async with _migrating(settings) as (connection, timescale):
+        await _apply(connection, numbered)
+        for kind, recorded in versions:
+            await restore_kind_version(connection, kind, recorded)
+        kinds = list(dict.fromkeys(kind for kind, _ in versions))
+        if timescale:
+            await ensure_hypertables(connection, kinds)
+        for kind in kinds:
+            await ensure_stored(connection, kind, timescale=timescale is not None)
+
+
+@asynccontextmanager
+async def _migrating(settings: DatabaseSettings) -> AsyncIterator[tuple[Connection, str | None]]:
+    """A connection that alone migrates, as the owner, and the version of TimescaleDB in use."""
     connection = await connect(settings, application_name="stadtfunk migrate")
     async with connection:
         # A migration may rewrite a table; its own waits end with the operator's patience, not with a timer.
@@ -97,20 +140,7 @@ async def migrate(
             "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '60s', false)"
         )
         async with locked(connection, "migrate"):
-            timescale = await _prepare(connection, settings)
-            applied = await _apply(connection, migrations() if numbered is None else numbered)
-            changed = [kind.kind for kind in kinds if await ensure_kind_table(connection, kind)]
-            if timescale:
-                await ensure_hypertables(connection, kinds)
-            await ensure_rollups(connection, kinds, timescale=timescale is not None)
-            await ensure_views(connection, kinds)
-            if timescale:
-                parts = [part for kind in kinds for part in await parts_of(connection, kind)]
-                await ensure_policies(connection, policies(kinds, parts, retention or RetentionSettings()))
-            if settings.use_roles:
-                await grant(connection, kinds)
-    _log.info("migrated migrations=%d kinds=%d timescale=%s", len(applied), len(changed), timescale or "none")
-    return Migrated(tuple(applied), tuple(changed), timescale)
+            yield connection, await _prepare(connection, settings)
 
 
 async def pending(connection: Connection) -> tuple[str, ...]:
@@ -119,6 +149,13 @@ async def pending(connection: Connection) -> tuple[str, ...]:
     row = await cursor.fetchone()
     known = await _applied(connection) if row is not None and row[0] else {}
     return tuple(f"{m.version:04}_{m.name}" for m in migrations() if m.version not in known)
+
+
+async def unknown(connection: Connection) -> tuple[str, ...]:
+    """Names of migrations that the database has and this version has not; empty unless it is older."""
+    known = {migration.version for migration in migrations()}
+    applied = await _applied(connection)
+    return tuple(f"{version:04}_{name}" for version, (name, _) in applied.items() if version not in known)
 
 
 async def _prepare(connection: Connection, settings: DatabaseSettings) -> str | None:

@@ -69,9 +69,13 @@ def live_parts_view(parts: Parts) -> sql.Composed:
 
 def part_names(parts: Parts) -> sql.Composed:
     """The columns of `parts_query`, by name, since a model may change the order of its fields."""
-    names = ["device_id", "subject", "channel", "bucket", "readings"]
-    names += [f"{quantity.name}_{suffix}" for quantity in parts.quantities for suffix in part_suffixes(quantity)]
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+    return sql.SQL(", ").join(map(sql.Identifier, names_of_columns(parts)))
+
+
+def names_of_columns(parts: Parts) -> tuple[str, ...]:
+    """The names of the columns of `parts_query`."""
+    own = [f"{quantity.name}_{suffix}" for quantity in parts.quantities for suffix in part_suffixes(quantity)]
+    return ("device_id", "subject", "channel", "bucket", "readings", *own)
 
 
 def stored_before(kind: type[Reading]) -> sql.Composed:

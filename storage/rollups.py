@@ -45,15 +45,21 @@ async def ensure_rollups(connection: Connection, kinds: Sequence[type[Reading]],
     """Make the relations and views of the kinds' rollups that are missing or old."""
     households = [kind for kind in kinds if kind.privacy is Privacy.HOUSEHOLD]
     for kind in kinds:
-        parts = await parts_of(connection, kind)
-        for part in parts:
-            await _ensure_parts(connection, part, timescale=timescale)
-        if has_steps(kind):
-            for width in Width:
-                await _ensure_steps(connection, kind, width)
+        parts = await ensure_stored(connection, kind, timescale=timescale)
         views = _rollup_views(kind, parts, timescale=timescale) | _people_views(kind, parts, households)
         await _ensure_views(connection, kind, views)
     await _ensure_household_devices(connection, households)
+
+
+async def ensure_stored(connection: Connection, kind: type[Reading], *, timescale: bool) -> tuple[Parts, ...]:
+    """Make what holds the rows of the kind's rollups: its parts, which are returned, and its steps."""
+    parts = await parts_of(connection, kind)
+    for part in parts:
+        await _ensure_parts(connection, part, timescale=timescale)
+    if has_steps(kind):
+        for width in Width:
+            await _ensure_steps(connection, kind, width)
+    return parts
 
 
 async def exists(connection: Connection, name: str) -> bool:
