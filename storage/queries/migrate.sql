@@ -39,6 +39,9 @@ SELECT version, columns FROM kind_version WHERE kind = %s ORDER BY version DESC 
 -- name: record_kind
 INSERT INTO kind_version (kind, version, columns) VALUES (%s, %s, %s)
 
+-- name: restore_kind
+INSERT INTO kind_version (kind, version, columns, applied_at) VALUES (%s, %s, %s, %s)
+
 -- name: kind_versions
 SELECT version, columns FROM kind_version WHERE kind = %s ORDER BY version
 
