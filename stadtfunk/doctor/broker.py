@@ -194,6 +194,18 @@ def _judge_canary(notes: Findings, source: SourceSettings, found: Visit) -> None
         else:
             notes.well("canary", said("A canary on {topic} came back: messages reach us.", topic=topic))
         return
+    if found.canary is CanaryFate.CUT:
+        notes.wrong(
+            "canary",
+            said("The broker ended the connection instead of taking a canary on {topic}.", topic=topic),
+            said(
+                "In the broker's ACL file, below `user {user}`: `topic write {topic}`; a listener with `max_qos 0` does "
+                "so, too: remove that line.",
+                user=user,
+                topic=topic,
+            ),
+        )
+        return
     if found.canary is CanaryFate.MISSING:
         what = said(
             "A canary on {topic} did not come back within {seconds} s: uplinks may be denied, too.",

@@ -14,7 +14,7 @@ from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.intake import Intake, SendAcks
 from ingest.mqtt.problems import Problems
 from ingest.mqtt.watch import LossWatch
-from ingest.settings import SourceSettings
+from ingest.settings import DAY_SECONDS, SourceSettings
 
 _AT_ONCE = 1000
 
@@ -48,7 +48,8 @@ class Ear(Intake):
 
     def __init__(self, settings: SourceSettings, canary: bytes, clock: Callable[[], datetime]) -> None:
         state = LinkState()
-        watch = LossWatch(settings, state, Problems(settings.name, state), clock, expects_messages=False)
+        silent = settings.model_copy(update={"qos": 1, "session_expiry": DAY_SECONDS})  # the watch is never asked here
+        watch = LossWatch(silent, state, Problems(settings.name, state), clock, expects_messages=False)
         inbox = Inbox(state, max_messages=_AT_ONCE, max_bytes=1)
         super().__init__(inbox, state, watch, None, source=settings.name, epoch=1)
         self.heard = Heard()
