@@ -179,7 +179,7 @@ WHERE d.day >= %(first)s AND d.day <= %(last)s
 SELECT DISTINCT low, high FROM parking_touched WHERE high > %(start)s AND low < %(end)s
 
 -- name: take_touched
-DELETE FROM parking_touched RETURNING low, high
+WITH taken AS (DELETE FROM parking_touched RETURNING low, high) SELECT DISTINCT low, high FROM taken
 
 -- name: forget_days
 DELETE FROM parking_day WHERE day = ANY (%(days)s::date[])
