@@ -28,7 +28,8 @@ _TASK: Final = "cases"
 _EVERY: Final = timedelta(hours=1)
 _DAYS_WITHIN: Final = timedelta(days=125)
 """Days are counted this far back: four months, as a report needs."""
-_DAYS_AT_ONCE: Final = 31
+_DAYS_AT_ONCE: Final = 7
+"""So many in a pass: what is behind, after an update, catches up in the background."""
 _AHEAD: Final = timedelta(days=1)
 """So long before its first case or message is deleted a month is counted."""
 
