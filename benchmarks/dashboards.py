@@ -43,6 +43,7 @@ CREATE TABLE bench_device AS
 SELECT d.id AS device_id, a.kind, a.id AS asset_id, row_number() OVER (ORDER BY d.id) AS n
 FROM device AS d JOIN asset_device AS b ON b.device_id = d.id JOIN asset AS a ON a.id = b.asset_id;
 CREATE TABLE bench_uplink AS
+SELECT * FROM (
 SELECT d.device_id, d.kind, d.n, h.number AS f_cnt,
     h.hour + make_interval(secs => (d.n * 37 % 3600)::integer) AS at
 FROM bench_device AS d
@@ -57,7 +58,9 @@ CROSS JOIN (
     SELECT at, row_number() OVER (ORDER BY at) AS number
     FROM generate_series(%(begin)s::timestamptz, %(end)s::timestamptz - interval '1 hour', interval '20 minutes') AS at
 ) AS m
-WHERE d.kind = 'bay';
+WHERE d.kind = 'bay'
+) AS u
+ORDER BY at;  -- as they came: indexes by time are made for that
 """
 _NETWORK = """
 INSERT INTO uplink (device_id, ns_time, f_cnt, source_id, f_port, flags, payload_size, payload_crc, frequency, outcome,
