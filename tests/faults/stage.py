@@ -150,7 +150,8 @@ class Stage:
 
     def account(self) -> Account:
         """The oracle's account of this moment."""
-        return oracle.audit(self.dsn, self.traffic, self.acknowledged)
+        acknowledged = frozenset(self.acknowledged)  # more may be sent while we count, from another thread
+        return oracle.audit(self.dsn, self.traffic, acknowledged)
 
     async def drained(self, *, lost: int = 0, within: float = DRAINED_WITHIN) -> float:
         """Wait until what is acknowledged is accounted for, but for `lost` messages; returns the seconds."""

@@ -99,7 +99,7 @@ def audit(dsn: str, traffic: Traffic, acknowledged: Collection[str]) -> Account:
 
 def expected(traffic: Traffic) -> dict[str, Content]:
     """What each message of `traffic` must be in the database."""
-    found: dict[str, Content] = {topic: Quarantined(reason) for topic, reason in traffic.poisons.items()}
+    found: dict[str, Content] = {topic: Quarantined(reason) for topic, reason in dict(traffic.poisons).items()}
     for number in traffic.numbers:
         content = content_of(traffic.again(number).payload)
         found[good_id(number)] = replace(content, moisture=()) if number in traffic.misfits else content
