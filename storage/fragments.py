@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from decoders.uplink import Uplink, UplinkFlag
+from decoders.uplink import Uplink
 from storage.batch import Outcome
 from storage.database import Connection
 from storage.statements import load
+from storage.uplink_rows import UplinkRow
 
 _QUERIES = load("fragments")
 
@@ -50,7 +51,7 @@ async def find_fragments(
         "outcomes": [outcome.value for outcome in outcomes],
     }
     cursor = await connection.execute(_QUERIES["find"], values)
-    return [_uplink(_Row(*row)) for row in await cursor.fetchall()]
+    return [UplinkRow(*row).uplink() for row in await cursor.fetchall()]
 
 
 async def find_context(connection: Connection, dev_eui: str, ports: Iterable[int], until: datetime) -> list[Uplink]:
@@ -59,7 +60,7 @@ async def find_context(connection: Connection, dev_eui: str, ports: Iterable[int
     for port in ports:
         values = {"device": dev_eui, "port": port, "until": until, "reach": CONTEXT_REACH}
         cursor = await connection.execute(_QUERIES["find_context"], values)
-        found += [_uplink(_Row(*row)) for row in await cursor.fetchall()]
+        found += [UplinkRow(*row).uplink() for row in await cursor.fetchall()]
     return found
 
 
@@ -74,45 +75,3 @@ async def find_waiting(
     values = {"since": since, "after": after, "limit": limit}
     cursor = await connection.execute(_QUERIES["waiting"], values)
     return {dev_eui: Span(first, last) for dev_eui, first, last in await cursor.fetchall()}
-
-
-class _Row(NamedTuple):
-    """The columns of `find` and `find_context`."""
-
-    dev_eui: str
-    name: str
-    profile: str
-    application: str
-    tags: Mapping[str, str]
-    source: str
-    f_cnt: int
-    f_port: int
-    flags: int
-    dev_addr: str
-    data_rate: str
-    frequency: int
-    ns_time: datetime
-    event_time: datetime | None
-    received_at: datetime
-    payload: bytes
-
-
-def _uplink(row: _Row) -> Uplink:
-    return Uplink(
-        source=row.source,
-        dev_eui=row.dev_eui,
-        f_cnt=row.f_cnt,
-        f_port=row.f_port,
-        payload=row.payload,
-        ns_time=row.ns_time,
-        received_at=row.received_at,
-        dev_addr=row.dev_addr,
-        data_rate=row.data_rate,
-        frequency=row.frequency,
-        event_time=row.event_time,
-        flags=UplinkFlag(row.flags),
-        device_name=row.name,
-        device_profile=row.profile,
-        application=row.application,
-        tags=row.tags,
-    )

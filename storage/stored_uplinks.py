@@ -8,15 +8,18 @@ from typing import NamedTuple
 from psycopg import sql
 
 from decoders.readings import KINDS, QualityFlag, Reading, quantities
-from decoders.uplink import Privacy, Uplink, UplinkFlag
+from decoders.uplink import Privacy, Uplink
 from storage.batch import Outcome
 from storage.database import Connection
 from storage.statements import load
+from storage.uplink_rows import UplinkRow
 
 _QUERIES = load("stored_uplinks")
 _OLDEST_DATALOG = timedelta(days=90)
 """How far before its uplink a reading of a datalog may lie, to be found here."""
 _CLOCK_AHEAD = timedelta(days=2)
+
+_SHARED = len(UplinkRow._fields)
 
 _Key = tuple[datetime, int]
 
@@ -68,11 +71,12 @@ async def stored_uplinks(
     if found is None:
         return None
     device = _Device(*found)
-    rows = [_Row(*row) for row in await (await connection.execute(_QUERIES["uplinks"], (device.id, limit))).fetchall()]
-    times = [row.ns_time for row in rows]
+    cursor = await connection.execute(_QUERIES["uplinks"], (device.id, limit))
+    rows = [_Row(UplinkRow(*row[:_SHARED]), *row[_SHARED:]) for row in await cursor.fetchall()]
+    times = [row.row.ns_time for row in rows]
     payloads = await _payloads(connection, device, times, household=household)
     readings = await _readings(connection, device, times, household=household) if rows else {}
-    return [_stored(device, row, payloads, readings) for row in reversed(rows)]
+    return [_stored(row, payloads, readings) for row in reversed(rows)]
 
 
 async def stored_keys(connection: Connection, dev_eui: str, keys: Iterable[ReadingKey]) -> set[ReadingKey]:
@@ -128,33 +132,18 @@ def _reading(kind: type[Reading], dev_eui: str, row: Mapping[str, object]) -> Re
 
 
 def _stored(
-    device: "_Device",
-    row: "_Row",
-    payloads: Mapping[_Key, tuple[bytes, Privacy]],
-    readings: Mapping[_Key, Sequence[Reading]],
+    row: "_Row", payloads: Mapping[_Key, tuple[bytes, Privacy]], readings: Mapping[_Key, Sequence[Reading]]
 ) -> StoredUplink:
-    key = row.ns_time, row.f_cnt
-    payload, privacy = payloads.get(key, (b"", None))
-    uplink = Uplink(
-        source=row.source,
-        dev_eui=device.dev_eui,
-        f_cnt=row.f_cnt,
-        f_port=row.f_port,
-        payload=payload,
-        ns_time=row.ns_time,
-        received_at=row.received_at,
-        dev_addr=row.dev_addr,
-        data_rate=row.data_rate,
-        frequency=row.frequency,
-        event_time=row.event_time,
-        flags=UplinkFlag(row.flags),
-        device_name=device.name,
-        device_profile=device.profile,
-        application=device.application,
-        tags=device.tags,
+    payload, privacy = payloads.get(row.key, (b"", None))
+    return StoredUplink(
+        row.row._replace(payload=payload).uplink(),
+        row.payload_size,
+        privacy,
+        Outcome(row.outcome),
+        row.decoder,
+        row.version,
+        tuple(readings.get(row.key, ())),
     )
-    made = tuple(readings.get(key, ()))
-    return StoredUplink(uplink, row.payload_size, privacy, Outcome(row.outcome), row.decoder, row.version, made)
 
 
 class _Device(NamedTuple):
@@ -162,26 +151,18 @@ class _Device(NamedTuple):
 
     id: int
     dev_eui: str
-    name: str
-    profile: str
-    application: str
-    tags: Mapping[str, str]
 
 
 class _Row(NamedTuple):
-    """The columns of the statement `uplinks`."""
+    """The columns of the statement `uplinks`: those of every uplink, and what was made of it."""
 
-    ns_time: datetime
-    f_cnt: int
-    source: str
-    f_port: int
-    flags: int
+    row: UplinkRow
     payload_size: int
-    frequency: int
-    data_rate: str
-    dev_addr: str
-    event_time: datetime | None
-    received_at: datetime
     outcome: str
     decoder: str
     version: int
+
+    @property
+    def key(self) -> _Key:
+        """What tells the uplinks of one device apart."""
+        return self.row.ns_time, self.row.f_cnt

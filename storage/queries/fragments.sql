@@ -1,10 +1,14 @@
 -- Statements of storage/fragments.py: stored uplinks that may be made whole.
 
+-- part: uplink
+-- The columns of storage/uplink_rows.py.
+    d.dev_eui, d.name, d.profile, d.application, d.tags, s.name, u.f_cnt, u.f_port, u.flags, u.dev_addr, u.data_rate,
+    u.frequency, u.ns_time, u.event_time, u.received_at, p.payload
+
 -- name: find
 -- Uplinks of some devices, each in a span of its own; `first` and `last` bound all spans, so that other chunks stay shut.
 SELECT
-    d.dev_eui, d.name, d.profile, d.application, d.tags, s.name, u.f_cnt, u.f_port, u.flags, u.dev_addr, u.data_rate,
-    u.frequency, u.ns_time, u.event_time, u.received_at, p.payload
+    -- include: uplink
 FROM (
     SELECT
         unnest(%(devices)s::text[]) AS dev_eui, unnest(%(since)s::timestamptz[]) AS since,
@@ -32,8 +36,7 @@ ORDER BY d.dev_eui, u.ns_time, u.f_cnt
 -- name: find_context
 -- Of one device and port: the latest decoded uplink up to a time, and the first after it.
 SELECT
-    d.dev_eui, d.name, d.profile, d.application, d.tags, s.name, u.f_cnt, u.f_port, u.flags, u.dev_addr, u.data_rate,
-    u.frequency, u.ns_time, u.event_time, u.received_at, p.payload
+    -- include: uplink
 FROM device AS d
 CROSS JOIN LATERAL (
     (

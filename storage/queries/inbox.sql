@@ -1,12 +1,13 @@
 -- Statements of portal/inbox: cases as lists and pages show them. Evidence is read for one case only: it is large.
 
--- name: open_cases
-SELECT
+-- part: case
+-- The columns of an entry that every list has; the others give its points, the last position and when its state began.
     a.number, a.subject, a.code, a.codes, a.confidence, a.state, a.badges, a.outcome, a.reason, a.assignee,
     a.notifiable, a.since, a.opened_at, a.updated_at, a.closed_at, a.district, a.facts, coalesce(s.name, a.subject),
-    s.latitude, s.longitude, coalesce(s.attributes, '{}'), points.statuses, last.position, ways.at
-FROM alert AS a
-LEFT JOIN asset AS s ON s.id = a.asset_id
+    s.latitude, s.longitude, coalesce(s.attributes, '{}'),
+
+-- part: points
+-- What the charge points of a case said last.
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(e.evse_id, n.status, n.at) ORDER BY e.evse_id) AS statuses
     FROM evse AS e
@@ -17,6 +18,14 @@ LEFT JOIN LATERAL (
         SELECT jsonb_array_elements_text(CASE jsonb_typeof(a.facts -> 'evses') WHEN 'array' THEN a.facts -> 'evses' ELSE '[]' END)
     ))
 ) AS points ON true
+
+-- name: open_cases
+SELECT
+    -- include: case
+    points.statuses, last.position, ways.at
+FROM alert AS a
+LEFT JOIN asset AS s ON s.id = a.asset_id
+-- include: points
 LEFT JOIN LATERAL (
     SELECT max(v.position) AS position FROM alert_event AS v WHERE v.alert_id = a.id
 ) AS last ON true
@@ -30,9 +39,8 @@ LIMIT %(limit)s
 -- name: called_off
 -- Cases that ended by themselves while somebody was on the way or there.
 SELECT
-    a.number, a.subject, a.code, a.codes, a.confidence, a.state, a.badges, a.outcome, a.reason, a.assignee,
-    a.notifiable, a.since, a.opened_at, a.updated_at, a.closed_at, a.district, a.facts, coalesce(s.name, a.subject),
-    s.latitude, s.longitude, coalesce(s.attributes, '{}'), NULL::jsonb, way.position, way.at
+    -- include: case
+    NULL::jsonb, way.position, way.at
 FROM alert AS a
 JOIN LATERAL (
     SELECT max(v.position) AS position, max(v.at) FILTER (WHERE v.kind IN ('dispatched', 'on_site')) AS at
@@ -47,9 +55,8 @@ LIMIT 20
 
 -- name: closed_cases
 SELECT
-    a.number, a.subject, a.code, a.codes, a.confidence, a.state, a.badges, a.outcome, a.reason, a.assignee,
-    a.notifiable, a.since, a.opened_at, a.updated_at, a.closed_at, a.district, a.facts, coalesce(s.name, a.subject),
-    s.latitude, s.longitude, coalesce(s.attributes, '{}'), NULL::jsonb, NULL::integer, NULL::timestamptz
+    -- include: case
+    NULL::jsonb, NULL::integer, NULL::timestamptz
 FROM alert AS a
 LEFT JOIN asset AS s ON s.id = a.asset_id
 WHERE a.closed_at < %(before)s AND a.code = ANY (%(codes)s)
@@ -59,23 +66,13 @@ LIMIT %(limit)s
 
 -- name: one_case
 SELECT
-    a.number, a.subject, a.code, a.codes, a.confidence, a.state, a.badges, a.outcome, a.reason, a.assignee,
-    a.notifiable, a.since, a.opened_at, a.updated_at, a.closed_at, a.district, a.facts, coalesce(s.name, a.subject),
-    s.latitude, s.longitude, coalesce(s.attributes, '{}'), points.statuses,
+    -- include: case
+    points.statuses,
     (SELECT max(v.position) FROM alert_event AS v WHERE v.alert_id = a.id),
     (SELECT max(v.at) FROM alert_event AS v WHERE v.alert_id = a.id AND v.kind = a.state)
 FROM alert AS a
 LEFT JOIN asset AS s ON s.id = a.asset_id
-LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array(e.evse_id, n.status, n.at) ORDER BY e.evse_id) AS statuses
-    FROM evse AS e
-    CROSS JOIN LATERAL (
-        SELECT h.status, h.at FROM evse_status AS h WHERE h.evse_id = e.id ORDER BY h.at DESC, h.id DESC LIMIT 1
-    ) AS n
-    WHERE e.evse_key = ANY (ARRAY(
-        SELECT jsonb_array_elements_text(CASE jsonb_typeof(a.facts -> 'evses') WHEN 'array' THEN a.facts -> 'evses' ELSE '[]' END)
-    ))
-) AS points ON true
+-- include: points
 WHERE a.number = %(number)s AND a.code = ANY (%(codes)s)
 
 -- name: whole_case

@@ -1,13 +1,16 @@
 -- Statements of storage/stored_uplinks.py: one device's latest uplinks with what was made of them.
 
 -- name: device
-SELECT id, dev_eui, name, profile, application, tags FROM device WHERE dev_eui = %s
+SELECT id, dev_eui FROM device WHERE dev_eui = %s
 
 -- name: uplinks
+-- First the columns of storage/uplink_rows.py; payloads come from tables of their own.
 SELECT
-    u.ns_time, u.f_cnt, coalesce(s.name, ''), u.f_port, u.flags, u.payload_size, u.frequency, u.data_rate, u.dev_addr, u.event_time,
-    u.received_at, u.outcome, coalesce(v.name, ''), coalesce(v.version, 0)
+    d.dev_eui, d.name, d.profile, d.application, d.tags, coalesce(s.name, ''), u.f_cnt, u.f_port, u.flags, u.dev_addr,
+    u.data_rate, u.frequency, u.ns_time, u.event_time, u.received_at, ''::bytea,
+    u.payload_size, u.outcome, coalesce(v.name, ''), coalesce(v.version, 0)
 FROM uplink AS u
+JOIN device AS d ON d.id = u.device_id
 LEFT JOIN source AS s ON s.id = u.source_id
 LEFT JOIN decoder_version AS v ON v.id = u.decoder_id
 WHERE u.device_id = %s

@@ -23,3 +23,4 @@ def test_every_query_file_loads_with_names_of_its_own(name: str) -> None:
     queries = load(name)
     assert queries
     assert all(queries.values())
+    assert not any("-- include:" in statement or "-- part:" in statement for statement in queries.values())
