@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from decoders.sandbox.calls import CodecCall, CodecResult
 from decoders.sandbox.process import ENVIRONMENT, STALLED_SECONDS, Limits, Progress, command, greeting
-from decoders.sandbox.protocol import LENGTH, Died, Loaded, converse
+from decoders.sandbox.protocol import LENGTH, Conversation, Died, Loaded
 from decoders.sandbox.quarantine import Quarantine
 
 ENDING_SECONDS = 1.0
@@ -64,15 +64,11 @@ class _Desk:
 
     async def run(self, calls: Sequence[CodecCall]) -> list[CodecResult]:
         async with self._turn:
-            conversation = converse(calls, self._loaded, self._quarantine)
+            conversation = Conversation(calls, self._loaded, self._quarantine)
             reply: bytes | Died | None = None
-            while True:
-                try:
-                    request = conversation.send(reply) if reply is not None else next(conversation)
-                except StopIteration as end:
-                    results: list[CodecResult] = end.value
-                    return results
+            while (request := conversation.request(reply)) is not None:
                 reply = await self._ask(request)
+            return conversation.results
 
     async def close(self) -> None:
         async with self._turn:

@@ -1,7 +1,7 @@
 """How a list of calls becomes answers over a pipe: everything but the pipe itself.
 
-`converse` is a generator without I/O, so that the pool of the pipeline and the one of `Codec` share it: it yields
-requests, is sent replies, and returns the results. A reply is the answer's bytes, or `Died` when the worker is no more.
+`Conversation` does no I/O, so that the pool of the pipeline and the worker of `Codec` share it: it gives requests,
+takes replies, and has the results. A reply is the answer's bytes, or `Died` when the worker is no more.
 """
 
 import json
@@ -43,9 +43,6 @@ class Died:
     call: int | None
 
 
-Conversation = Generator[bytes, "bytes | Died", list[CodecResult]]
-
-
 @dataclass(slots=True)
 class Loaded:
     """The codecs that one worker keeps, by the numbers it knows them by, least recently used first."""
@@ -72,17 +69,39 @@ class Loaded:
         return [self.numbers.popitem(last=False)[1] for _ in range(len(self.numbers) - MOST_CODECS)]
 
 
-def converse(calls: Sequence[CodecCall], loaded: Loaded, quarantine: Quarantine) -> Conversation:
-    """Requests for `calls` until each has its result.
+class Conversation:
+    """What is to be asked until each of `calls` has its result.
 
-    Raises:
-        SandboxError: workers die again and again without running a codec, or answer nonsense.
+    Attributes:
+        results: in the order of the calls, when there is no further request.
     """
+
+    def __init__(self, calls: Sequence[CodecCall], loaded: Loaded, quarantine: Quarantine) -> None:
+        self._steps = _converse(calls, loaded, quarantine)
+        self.results: list[CodecResult] = []
+
+    def request(self, reply: "bytes | Died | None") -> bytes | None:
+        """The next request after the reply to the one before, None at first; None when all is answered.
+
+        Raises:
+            SandboxError: workers die again and again without running a codec, or answer nonsense.
+        """
+        try:
+            return self._steps.send(reply)
+        except StopIteration as end:
+            self.results = end.value
+            return None
+
+
+def _converse(
+    calls: Sequence[CodecCall], loaded: Loaded, quarantine: Quarantine
+) -> Generator[bytes, bytes | Died | None, list[CodecResult]]:
     results: dict[int, CodecResult] = {}
     waiting = deque(range(len(calls)))
     deaths = 0
     while asked := _admitted(calls, waiting, results, quarantine):
         reply = yield _request([calls[position] for position in asked], loaded)
+        assert reply is not None
         if not isinstance(reply, Died):
             answered = _settle(calls, asked, reply, results, quarantine)
             waiting.extendleft(reversed(asked[answered:]))

@@ -10,7 +10,7 @@ from time import monotonic
 
 from decoders.sandbox.calls import CodecCall, CodecResult
 from decoders.sandbox.process import ENVIRONMENT, STALLED_SECONDS, Limits, Progress, command, greeting
-from decoders.sandbox.protocol import LENGTH, Died, Loaded, converse
+from decoders.sandbox.protocol import LENGTH, Conversation, Died, Loaded
 from decoders.sandbox.quarantine import Quarantine
 
 
@@ -31,15 +31,11 @@ class Runner:
             SandboxError: the sandbox itself does not work.
         """
         with self._turn:
-            conversation = converse(calls, self._loaded, self._quarantine)
+            conversation = Conversation(calls, self._loaded, self._quarantine)
             reply: bytes | Died | None = None
-            while True:
-                try:
-                    request = conversation.send(reply) if reply is not None else next(conversation)
-                except StopIteration as end:
-                    results: list[CodecResult] = end.value
-                    return results
+            while (request := conversation.request(reply)) is not None:
                 reply = self._ask(request)
+            return conversation.results
 
     def close(self) -> None:
         """End the worker; the next call starts another."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from decoders.javascript import CodecCall, CodecFailure, CodecSource, SandboxError
-from decoders.sandbox.protocol import BATCH, LENGTH, MOST_CODECS, Died, Loaded, converse
+from decoders.sandbox.protocol import BATCH, LENGTH, MOST_CODECS, Conversation, Died, Loaded
 from decoders.sandbox.quarantine import PATIENCE, Quarantine
 from tests.unit.javascript.files import AT
 
@@ -29,14 +29,12 @@ def line(value: object) -> str:
 def talk(calls, reply, loaded=None, quarantine=None):
     """The results, and the requests that were made; `reply` answers each."""
     requests = []
-    conversation = converse(calls, loaded or Loaded(), quarantine or Quarantine())
-    try:
-        request = next(conversation)
-        while True:
-            requests.append(read(request))
-            request = conversation.send(reply(requests[-1]))
-    except StopIteration as end:
-        return end.value, requests
+    conversation = Conversation(calls, loaded or Loaded(), quarantine or Quarantine())
+    answer = None
+    while (request := conversation.request(answer)) is not None:
+        requests.append(read(request))
+        answer = reply(requests[-1])
+    return conversation.results, requests
 
 
 def echo(request: dict) -> bytes:
