@@ -21,8 +21,6 @@ from decoders.vendor_codec import VendorCodec
 
 _log = logging.getLogger(__name__)
 
-"""Outside of this no uplink lies: a reading there would open a partition of its own for a broken clock."""
-
 MAX_READINGS = 64
 """Readings of one uplink: a defect must not flood the database."""
 

@@ -93,10 +93,5 @@ def state_of(word: object, *, charging_state: object = "") -> EvseState:
     return state
 
 
-def is_known(word: object) -> bool:
-    """True when the word is in the table."""
-    return _plain(word) in _ANY_WORD
-
-
 def _plain(word: object) -> str:
     return _SEPARATORS.sub("", word).lower() if isinstance(word, str) else ""

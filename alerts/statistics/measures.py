@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from alerts.statistics.calendar import CELLS
 from alerts.statistics.cases import BY_ITSELF, OPEN
 from alerts.statistics.figures import BayFigures, CaseFigures, Frames
 from alerts.statistics.intervals import Bounds, share_bounds
@@ -61,11 +60,6 @@ def lost_hours(cases: CaseFigures) -> float:
 def share(part: float, whole: float) -> float | None:
     """`part` of `whole`; None of nothing."""
     return part / whole if whole > 0 else None
-
-
-def code_shares(cases: CaseFigures, codes: Sequence[str]) -> list[float | None]:
-    """The share of each code, by the first reason of a case."""
-    return [share(cases.codes.get(code, 0), cases.cases) for code in codes]
 
 
 def by_itself(cases: CaseFigures) -> float | None:
@@ -129,11 +123,6 @@ def level(rate: float | None, most: float, levels: int) -> int:
     if not rate or most <= 0:
         return 0
     return min(levels, int(np.ceil(rate / most * levels)))
-
-
-def weekday_sums(amounts: Sequence[float]) -> list[float]:
-    """What the cells of each weekday hold together."""
-    return [float(one) for one in np.asarray(amounts, float).reshape(7, CELLS // 7).sum(axis=1)]
 
 
 def _ranked(minutes: Mapping[int, int], rank: int) -> int:

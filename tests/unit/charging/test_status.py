@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.charging.status import EvseState, evse_key, is_known, state_of
+from alerts.charging.status import EvseState, evse_key, state_of
 
 WORDS = {
     "OCPI 2.2.1 and 2.3.0": {
@@ -39,7 +39,6 @@ WORDS = {
 )
 def test_every_word_of_the_standards(standard, word, state):
     assert state_of(word) is EvseState(state)
-    assert is_known(word)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,6 @@ def test_a_charging_state_never_changes_another_status():
 @pytest.mark.parametrize("word", [None, 7, True, [], {}, "", "  ", "AVAILABEL", "COMING_SOON"])
 def test_what_nobody_knows_is_unknown(word):
     assert state_of(word) is EvseState.UNKNOWN
-    assert not is_known(word)
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.lists(st.text())))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alerts.statistics.calendar import CELLS
 from alerts.statistics.figures import BayFigures, CaseFigures, Frames, Record, added_bays, added_cases
-from alerts.statistics.measures import code_shares, heat_map, level, quantile, reaction, weekday_sums
+from alerts.statistics.measures import heat_map, level, quantile, reaction, share
 
 
 def cells(**by_cell: float) -> tuple[float, ...]:
@@ -40,15 +40,7 @@ def test_quantiles() -> None:
 
 
 def test_shares_of_nothing_are_unknown() -> None:
-    assert code_shares(CaseFigures(), ("V1_NO_CHARGE",)) == [None]
-    assert code_shares(CaseFigures(cases=4, codes={"V1_NO_CHARGE": 3}), ("V1_NO_CHARGE", "V2_AFTER_CHARGE")) == [
-        0.75,
-        0,
-    ]
-
-
-def test_weekdays() -> None:
-    assert weekday_sums(cells(c0=1, c23=2, c24=4, c167=8)) == [3, 4, 0, 0, 0, 0, 8]
+    assert [share(part, whole) for part, whole in ((0, 0), (3, 4), (0, 4))] == [None, 0.75, 0]
 
 
 minutes = st.dictionaries(st.integers(0, 300), st.integers(1, 5), max_size=6)
