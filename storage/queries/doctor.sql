@@ -24,13 +24,18 @@ SELECT name, reset_val, coalesce(unit, '') FROM pg_settings WHERE name = ANY(%s)
 SELECT rolname, pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = ANY(%s)
 
 -- name: has_schema
-SELECT to_regclass('stadtfunk.schema_migration') IS NOT NULL
+-- By the catalogue, which everybody may read; a login without any right to the schema may not even name its tables.
+SELECT EXISTS (
+    SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'stadtfunk' AND c.relname = 'schema_migration'
+)
 
 -- name: invalid_indexes
 SELECT i.indexrelid::regclass::text
 FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE NOT i.indisvalid AND c.relnamespace = 'stadtfunk'::regnamespace
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND n.nspname = 'stadtfunk'
 ORDER BY 1
 
 -- name: uplinks
