@@ -72,7 +72,7 @@ async def test_row_28_three_deliveries_and_two_replays_are_one_case(stage: MakeS
 
 
 async def test_row_29_a_week_old_file_moves_no_case(stage: MakeStage, tmp_path: Path) -> None:
-    """What stood there last week is nobody's case any more; what is open stays as it is, and new cases come."""
+    """What stood there last week becomes a case that is over and tells nobody; what is open stays, new cases come."""
     async with town(stage, tmp_path) as (on, street, receiver):
         bays = [street.bay(number) for number in (1, 2, 3)]
         week = timedelta(days=7)
@@ -86,7 +86,8 @@ async def test_row_29_a_week_old_file_moves_no_case(stage: MakeStage, tmp_path: 
         on.order.shuffle(late)
         assert (await replayed(on, write_dump(tmp_path / "late.ndjson", late)))["uplinks"] == len(late)
         await street.publish(street.stay(bays[2], ago(minutes=13)))
-        await found(on, street, [("LS01-1", "open", False), ("LS03-1", "open", False)])
+        over = [(f"LS{number:02}-1", "resolved", True) for number in (1, 2, 3)]
+        await found(on, street, [over[0], ("LS01-1", "open", False), over[1], over[2], ("LS03-1", "open", False)])
         await on.until(lambda: len(receiver.calls) == 2)
         await on.fresh()
         assert street.transitions() == [("LS01-1", "opened"), ("LS03-1", "opened")]

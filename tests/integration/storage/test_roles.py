@@ -15,7 +15,7 @@ DAY = datetime(2026, 6, 10, tzinfo=UTC)
 HOUSEHOLD = [kind.kind for kind in KINDS if kind.privacy is Privacy.HOUSEHOLD]
 PUBLIC = [kind.kind for kind in KINDS if kind.privacy is Privacy.PUBLIC]
 WORKING = {
-    Role.ALERTS: {"notification", "rule_checkpoint", "device_interval", "push_subscription"},
+    Role.ALERTS: {"notification", "rule_checkpoint", "device_interval", "push_subscription", "late_reading"},
     Role.PORTAL: {"notification", "portal_session", "push_subscription"},
 }
 """Records of work under way, which their owners may end: no reading, no case, no log."""
