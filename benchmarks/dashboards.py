@@ -56,7 +56,7 @@ SELECT d.device_id, d.kind, d.n, 100000 + m.number, m.at + make_interval(secs =>
 FROM bench_device AS d
 CROSS JOIN (
     SELECT at, row_number() OVER (ORDER BY at) AS number
-    FROM generate_series(%(begin)s::timestamptz, %(end)s::timestamptz - interval '1 hour', interval '20 minutes') AS at
+    FROM generate_series(%(begin)s::timestamptz, %(end)s::timestamptz - interval '1 hour', interval '2 hours') AS at
 ) AS m
 WHERE d.kind = 'bay'
 ) AS u

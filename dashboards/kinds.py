@@ -10,7 +10,7 @@ from typing import Final
 
 from dashboards.looks import BLUE, GREEN, Look, View
 from dashboards.panels import BOOLEAN, NUMBER, TEXT, TIME, Dashboard, Panel, Row, dashboard, row, sql
-from dashboards.queries import LONG_HOURLY, ColumnType, chosen, grouped, ranged
+from dashboards.queries import ColumnType, chosen, grouped, ranged
 from dashboards.units import grafana_unit
 from dashboards.variables import DISTRICT, Variable
 from decoders.quantities import Nature, Quantity
@@ -270,7 +270,6 @@ def _lines(kind: type[Reading], field: _Field) -> Panel:
             f"FROM stadtfunk.public_{name}\nWHERE $__timeFilter(observed_at) AND {column} IS NOT NULL AND {devices}",
             hourly=rolled("hourly"),
             daily=rolled("daily"),
-            hourly_until=LONG_HOURLY,
         ),
         columns=_SERIES,
         unit=field.unit,
@@ -297,7 +296,6 @@ def _timeline(kind: type[Reading], field: _Field) -> Panel:
             f"FROM stadtfunk.public_{name}\nWHERE $__timeFilter(observed_at) AND {column} IS NOT NULL AND {devices}",
             hourly=rolled("hourly"),
             daily=rolled("daily"),
-            hourly_until=LONG_HOURLY,
         ),
         columns=_SERIES,
         view=View.STATE_TIMELINE,

@@ -20,8 +20,6 @@ RAW_UNTIL: Final = 2 * DAY
 """Up to this range (seconds) panels read the readings themselves."""
 HOURLY_UNTIL: Final = 8 * DAY
 """Up to this range panels read hourly rollups, beyond it daily ones."""
-LONG_HOURLY: Final = 62 * DAY
-"""The same for panels of a few devices."""
 
 
 class ColumnType(StrEnum):
