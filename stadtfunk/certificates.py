@@ -4,7 +4,6 @@ Our own certificate (and what stands with it in its file) is good until the firs
 until the last of them ends, since a bundle may keep some that are over.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from cryptography import x509
 from pydantic import BaseModel
+
+from stadtfunk.named_files import named_files
 
 OWN = frozenset({"cert_file", "sslcert"})
 AUTHORITIES = frozenset({"ca_file", "sslrootcert"})
@@ -43,26 +44,8 @@ class CertificateFile:
 
 def certificate_files(settings: BaseModel) -> tuple[CertificateFile, ...]:
     """Every certificate file that `settings` name, in the order of the keys."""
-    return tuple(_found(settings, ""))
-
-
-def _found(value: object, key: str) -> Iterator[CertificateFile]:
-    kind = key.rpartition(".")[2]
-    if isinstance(value, Path):
-        if kind in OWN | AUTHORITIES | REVOCATIONS:
-            yield CertificateFile(key, kind, value)
-        return
-    for name, below in _children(value):
-        yield from _found(below, f"{key}.{name}" if key else name)
-
-
-def _children(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, BaseModel):
-        yield from ((name, getattr(value, name)) for name in type(value).model_fields)
-    elif isinstance(value, Mapping):
-        yield from ((str(name), below) for name, below in value.items())
-    elif isinstance(value, tuple):
-        yield from ((str(getattr(below, "name", number)), below) for number, below in enumerate(value))
+    found = ((key, key.rpartition(".")[2], path) for key, path in named_files(settings))
+    return tuple(CertificateFile(*one) for one in found if one[1] in OWN | AUTHORITIES | REVOCATIONS)
 
 
 @lru_cache(maxsize=128)

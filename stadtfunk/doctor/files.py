@@ -3,16 +3,15 @@
 import asyncio
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from config.secrets import secrets_of
 from config.settings import Settings
 from stadtfunk.certificates import AUTHORITIES, OWN, REVOCATIONS
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
+from stadtfunk.named_files import named_files
 
 _PUBLIC = OWN | AUTHORITIES | REVOCATIONS
 _CONFIGURATION_LIMIT = 4 << 20
@@ -55,7 +54,7 @@ def _check(settings: Settings) -> list[Finding]:
 
 def everything(settings: Settings) -> Iterator[Guarded]:
     """Every secret's file, the configuration itself when secrets stand in it, and folders of data."""
-    yield from _secret_files(settings, "")
+    yield from (Guarded(key, path) for key, path in named_files(settings) if _is_secret(key.rpartition(".")[2]))
     if settings.file is not None and _holds_secrets(settings, settings.file):
         yield Guarded("configuration", settings.file)
     yield Guarded("spool.path", settings.spool.path)
@@ -85,23 +84,8 @@ def judge(one: Guarded, *, mode: int, group: int, our_group: int) -> list[Findin
     return notes.found
 
 
-def _secret_files(value: object, key: str) -> Iterator[Guarded]:
-    name = key.rpartition(".")[2]
-    if isinstance(value, Path):
-        if (name.endswith("_file") or name == "sslkey") and name not in _PUBLIC:
-            yield Guarded(key, value)
-        return
-    for below, child in _children(value):
-        yield from _secret_files(child, f"{key}.{below}" if key else below)
-
-
-def _children(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, BaseModel):
-        yield from ((name, getattr(value, name)) for name in type(value).model_fields)
-    elif isinstance(value, Mapping):
-        yield from ((str(name), below) for name, below in value.items())
-    elif isinstance(value, tuple):
-        yield from ((str(getattr(below, "name", number)), below) for number, below in enumerate(value))
+def _is_secret(name: str) -> bool:
+    return (name.endswith("_file") or name == "sslkey") and name not in _PUBLIC
 
 
 def _holds_secrets(settings: Settings, file: Path) -> bool:
