@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -15,10 +15,12 @@ WEBHOOK = {"http": {"webhooks": {"city": {"token": TOKEN, "format": "chirpstack"
 DEV_EUI = "70b3d57ed0061a2b"
 
 
-def event(f_cnt: int, payload: str, *, profile: str, dev_eui: str = DEV_EUI) -> dict[str, object]:
-    """What ChirpStack posts for an uplink."""
-    at = datetime.now(UTC).isoformat()
-    device = {"applicationName": "city", "deviceProfileName": profile, "deviceName": profile, "devEui": dev_eui}
+def event(
+    f_cnt: int, payload: str, *, profile: str, name: str = "", dev_eui: str = DEV_EUI, ago: timedelta = timedelta(0)
+) -> dict[str, object]:
+    """What ChirpStack posts for an uplink; a device without a name is called like its profile."""
+    at = (datetime.now(UTC) - ago).isoformat()
+    device = {"applicationName": "city", "deviceProfileName": profile, "devEui": dev_eui, "deviceName": name or profile}
     return {
         "deduplicationId": f"00000000-0000-4000-8000-{f_cnt:012d}",
         "time": at,

@@ -1,19 +1,18 @@
 """docs/howto/add-a-decoder.md, followed from start to end beside a running service: it ends with readings."""
 
 import asyncio
-import base64
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import httpx2
 import psycopg
 
+from tests.integration.codecs.city import DEV_EUI, event
 from tests.integration.kit.page import Command, File, steps
 from tests.support.service import Service
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "add-a-decoder.md"
-DEV_EUI = "70b3d57ed0061a2b"
 PAYLOADS = ("0bb8000a8c09f6", "0bb80004d2ffec", "0bae01ffff7fff", "0ba40003e80000", "0b9a000fa00bb8")
 TOKEN = "canary-token-0123456789"
 SETTINGS = {"http": {"webhooks": {"city": {"token": TOKEN, "format": "chirpstack"}}}}
@@ -21,28 +20,16 @@ MOST_UPLINKS = 500
 WITHIN = 60.0
 
 
-def event(f_cnt: int, payload: str) -> dict[str, object]:
-    """What ChirpStack posts for an uplink of the page's device; it speaks once a minute."""
-    at = (datetime.now(UTC) - timedelta(minutes=MOST_UPLINKS - f_cnt)).isoformat()
-    device = {"applicationName": "trees", "deviceProfileName": "Acme S100", "deviceName": "Linde 17", "devEui": DEV_EUI}
-    return {
-        "deduplicationId": f"00000000-0000-4000-8000-{f_cnt:012d}",
-        "time": at,
-        "deviceInfo": {**device, "applicationId": "17c82e96-be03-4f38-aef3-f83d48582d97"},
-        "devAddr": "01f3c2a7",
-        "fCnt": f_cnt,
-        "fPort": 2,
-        "data": base64.b64encode(bytes.fromhex(payload)).decode(),
-        "rxInfo": [{"gatewayId": "7276ff002e0605d1", "nsTime": at, "rssi": -97, "snr": 7.25}],
-        "txInfo": {"frequency": 868100000},
-    }
+def spoken(f_cnt: int, payload: str) -> dict[str, object]:
+    """What the page's device says; it speaks once a minute."""
+    return event(f_cnt, payload, profile="Acme S100", name="Linde 17", ago=timedelta(minutes=MOST_UPLINKS - f_cnt))
 
 
 async def send(service: Service, f_cnt: int, payload: str) -> None:
     """Be the network server."""
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", trust_env=False, timeout=30) as client:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        answer = await client.post("/webhooks/city?event=up", headers=headers, json=event(f_cnt, payload))
+        answer = await client.post("/webhooks/city?event=up", headers=headers, json=spoken(f_cnt, payload))
         assert answer.status_code == 200, answer.text
 
 
