@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -104,16 +105,44 @@ class Store:
             "redecode_run", "redecode_part", "redecode_public", "redecode_household", "redecode_uplink",
             "redecode_rejected",
         ]  # fmt: skip
-        stored = self.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'stadtfunk'::regnamespace"
-            " AND relkind = 'r' AND (relname LIKE '%%_steps' OR relname LIKE '%%_stored')"
-        )
-        names = [*tables, *(kind.kind for kind in KINDS), *(row["relname"] for row in stored)]
-        if self.timescale:
-            found = self.execute("SELECT view_name FROM timescaledb_information.continuous_aggregates")
-            names += [row["view_name"] for row in found]
-        for name in names:
-            self.execute(f"TRUNCATE stadtfunk.{name} RESTART IDENTITY CASCADE")
+        self.run(partial(_empty, tables=[*tables, *(kind.kind for kind in KINDS)], timescale=self.timescale))
+
+
+async def _empty(connection: Connection, tables: list[str], *, timescale: bool) -> None:
+    """Empty these tables, the rollups and what refers to them, as far as they hold or held anything: it is dear."""
+    found = await (await connection.execute(_CONCERNED, (tables,))).fetchall()
+    holds = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(name), sql.Identifier("stadtfunk", name))
+        for name, _ in found
+    )
+    filled = {name for (name,) in await (await connection.execute(holds)).fetchall()}
+    names = [name for name, counted in found if counted or name in filled]
+    if timescale:  # a continuous aggregate has a memory of what it covers, too
+        views = await connection.execute("SELECT view_name FROM timescaledb_information.continuous_aggregates")
+        names += [name for (name,) in await views.fetchall()]
+    identifiers = [sql.Identifier("stadtfunk", name) for name in names]
+    for some in ([name] for name in identifiers) if timescale else [identifiers] * bool(identifiers):
+        await connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(some)))
+
+
+_CONCERNED: LiteralString = """
+WITH RECURSIVE concerned AS (
+    SELECT oid, relname FROM pg_class
+    WHERE relnamespace = 'stadtfunk'::regnamespace AND relkind IN ('r', 'p')
+      AND (relname = ANY(%s) OR relname LIKE '%%\\_steps' OR relname LIKE '%%\\_stored')
+    UNION
+    SELECT referring.oid, referring.relname FROM concerned
+    JOIN pg_constraint AS reference ON reference.confrelid = concerned.oid AND reference.contype = 'f'
+    JOIN pg_class AS referring ON referring.oid = reference.conrelid
+    WHERE referring.relnamespace = 'stadtfunk'::regnamespace
+)
+SELECT relname, EXISTS (
+    SELECT FROM pg_depend JOIN pg_sequence ON seqrelid = objid
+    WHERE refobjid = concerned.oid AND pg_sequence_last_value(seqrelid) IS NOT NULL
+) AS counted
+FROM concerned ORDER BY relname
+"""
+"""The tables, with what refers to them; `counted`: whether one has given numbers, which must begin anew."""
 
 
 async def _add(connection: Connection, kind: type[Reading], readings: list[Reading]) -> None:

@@ -4,10 +4,12 @@ no COPY, no time limits, no background workers; everything else is TimescaleDB a
 `STADTFUNK_TEST_TIMESCALE=<DSN of a superuser>` runs the same tests in fresh databases of a server of your own.
 """
 
+import atexit
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -30,8 +32,12 @@ def private_timescale() -> Iterator[str]:
         RuntimeError: Node or the package is missing, with the command that installs it.
     """
     given = os.environ.get("STADTFUNK_TEST_TIMESCALE")
-    with _database_on(given) if given else _pglite() as dsn:
-        yield dsn
+    if given:
+        with _database_on(given) as dsn:
+            yield dsn
+        return
+    with _PGLITES.lent() as pglite:
+        yield pglite.fresh()
 
 
 @contextmanager
@@ -52,24 +58,91 @@ def _database_on(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def _pglite() -> Iterator[str]:
-    node = shutil.which("node")
-    if node is None or not (ROOT / "node_modules" / "@unni-craftsman").exists():
-        raise RuntimeError("the TimescaleDB tests need Node 20 or newer and `npm ci`")
-    process = subprocess.Popen([node, str(SCRIPT)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        if not port.isdecimal():
-            raise RuntimeError("PGlite did not start; its own words are above")
-        yield f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
-    finally:
-        process.terminate()
+def migrated_timescale(migrated: Callable[[str], None]) -> Iterator[str]:
+    """The same after `migrated(dsn)`, which is done once: the others begin with what it left."""
+    if os.environ.get("STADTFUNK_TEST_TIMESCALE"):
+        with private_timescale() as dsn:
+            migrated(dsn)
+            yield dsn
+        return
+    with _PGLITES.lent() as pglite:
+        if _PGLITES.image.exists():
+            yield pglite.fresh(_PGLITES.image)
+            return
+        dsn = pglite.fresh()
+        migrated(dsn)
+        pglite.keep(_PGLITES.image)
+        yield dsn
+
+
+class PGlite:
+    """One Node process; it takes seconds to start and then gives one new database after the other."""
+
+    def __init__(self) -> None:
+        node = shutil.which("node")
+        if node is None or not (ROOT / "node_modules" / "@unni-craftsman").exists():
+            raise RuntimeError("the TimescaleDB tests need Node 20 or newer and `npm ci`")
+        self._process = subprocess.Popen(
+            [node, str(SCRIPT)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def fresh(self, image: Path | None = None) -> str:
+        """DSN of a new database, empty or as in `image`; the one before is gone."""
+        port = self._answer(f"fresh {image}" if image else "fresh")
+        return f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+
+    def keep(self, image: Path) -> None:
+        """Write the database as it is now to a file."""
+        self._answer(f"image {image}")
+
+    def _answer(self, command: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        if not answer:
+            raise RuntimeError("PGlite does not answer; its own words are above")
+        return answer
+
+    def end(self) -> None:
+        """Stop the process."""
+        self._process.terminate()
         try:
-            process.wait(STOP_SECONDS)
+            self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+
+class _Lender:
+    """The processes of this test run, started when needed and used again, and the migrated image that they share."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="stadtfunk-pglite-"))
+        self.image = self._folder / "migrated.tar"
+        self._idle: list[PGlite] = []
+
+    @contextmanager
+    def lent(self) -> Iterator[PGlite]:
+        """A process for the block; one that failed in it is not used again."""
+        pglite = self._idle.pop() if self._idle else PGlite()
+        try:
+            yield pglite
+        except BaseException:
+            pglite.end()
+            raise
+        self._idle.append(pglite)
+
+    def end(self) -> None:
+        """Stop all that are idle."""
+        for pglite in self._idle:
+            pglite.end()
+        shutil.rmtree(self._folder)
+
+
+_PGLITES = _Lender()
+atexit.register(_PGLITES.end)
 
 
 @pytest.fixture(scope="module")

