@@ -61,6 +61,7 @@ class EngineMetrics:
     def rule_done(self, rule: str, seconds: float, steps: Mapping[Step, int], messages: int) -> None:
         """A rule was evaluated and committed."""
         self._seconds.labels(rule).observe(seconds)
+        self._failures.labels(rule)  # begins at zero, so that a first failure is an increase
         self._messages.labels(rule).inc(messages)
         for step, count in steps.items():
             self._steps.labels(rule, step.value).inc(count)
