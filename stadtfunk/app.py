@@ -43,7 +43,8 @@ from stadtfunk.decoding import log_left_out, registry
 from stadtfunk.engine_part import EnginePart
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
-from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
+from stadtfunk.instance import AlreadyRunning, Instance, WrongSchema
+from stadtfunk.notify import tell_systemd
 from stadtfunk.part import Part
 from stadtfunk.part_service import PartService
 from stadtfunk.portal_part import PortalPart
@@ -101,7 +102,7 @@ def run(settings: Settings, *, reread: Callable[[], Settings] | None = None, onl
             from storage.embedded import EmbeddedPostgres
 
             resources.enter_context(EmbeddedPostgres(settings.database.data_dir))
-            asyncio.run(migrate(settings.database))
+            asyncio.run(migrate(settings.database, settings.retention))
         return asyncio.run(Service(settings, spool, reread=reread, only=only).run())
 
 
@@ -259,7 +260,7 @@ class Service:
         except* AlreadyRunning as errors:
             log.error("refused reason=%r", str(errors.exceptions[0]))
             code = ExitCode.REFUSED
-        except* (SchemaBehind, Fatal) as errors:
+        except* (WrongSchema, Fatal) as errors:
             log.critical("fatal reason=%r", str(errors.exceptions[0]))
             code = ExitCode.UNAVAILABLE
         except* Exception as errors:
@@ -305,6 +306,7 @@ class Service:
             self._process.watch_event_loop(),
             serve(self._app, self._listener),
             beat(self._settings.heartbeat, self._readiness),
+            tell_systemd(self._readiness),
             self._upkeep.run(),
             self._renewal.run(),
             self._shadow.run(),

@@ -9,6 +9,7 @@ from stadtfunk.commands import (
     assets,
     check_config,
     codec,
+    db,
     decode,
     decoder,
     demo,
@@ -80,6 +81,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(report.app, name="report")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(db.app, name="db")
 app.add_typer(portal.app, name="portal")
 app.add_typer(deployment.app, name="deployment")
 

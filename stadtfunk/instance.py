@@ -14,7 +14,7 @@ import psycopg
 
 from storage.database import Connection, try_lock
 from storage.failures import Retryable
-from storage.migrate import pending
+from storage.migrate import pending, unknown
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ class AlreadyRunning(Exception):
     """Another Stadtfunk holds one of our client ids."""
 
 
-class SchemaBehind(Exception):
-    """The database lacks migrations of this version."""
+class WrongSchema(Exception):
+    """The database lacks migrations of this version, or has some of a newer one."""
 
 
 class Instance:
@@ -42,6 +42,7 @@ class Instance:
         self._names = sorted(names)
         self._connect = connect
         self._connection: Connection | None = None
+        self._accepted = False
         self.up = False
         self.detail = "not connected yet"
 
@@ -50,7 +51,7 @@ class Instance:
 
         Raises:
             AlreadyRunning: another process has them.
-            SchemaBehind: `stadtfunk migrate` must run first.
+            WrongSchema: `stadtfunk migrate` must run first, or a newer version has migrated the database.
             Fatal: the database refuses us.
         """
         try:
@@ -87,7 +88,13 @@ class Instance:
         try:
             missing = await pending(connection)
             if missing:
-                raise SchemaBehind(f"the database lacks {', '.join(missing)}: run `stadtfunk migrate`")
+                raise WrongSchema(f"the database lacks {', '.join(missing)}: run `stadtfunk migrate`")
+            newer = () if self._accepted else await unknown(connection)
+            if newer:
+                raise WrongSchema(
+                    f"the database has {', '.join(newer)}, unknown to this version: use a newer Stadtfunk"
+                )
+            self._accepted = True  # who runs already goes on while others are upgraded
             for name in self._names:
                 if not await try_lock(connection, name):
                     raise AlreadyRunning(f"another Stadtfunk is {name}")

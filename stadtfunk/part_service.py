@@ -19,7 +19,8 @@ from portal.server import bind, serve
 from stadtfunk.certificates import certificate_files
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.heartbeat import beat
-from stadtfunk.instance import AlreadyRunning, Instance, SchemaBehind
+from stadtfunk.instance import AlreadyRunning, Instance, WrongSchema
+from stadtfunk.notify import tell_systemd
 from stadtfunk.process_metrics import ProcessMetrics
 from storage.database import Role, connect
 from storage.failures import Fatal
@@ -84,7 +85,7 @@ class PartService:
         try:
             await self._instance.claim()
             await self._serve()
-        except* (SchemaBehind, Fatal, AlreadyRunning) as errors:
+        except* (WrongSchema, Fatal, AlreadyRunning) as errors:
             log.critical("fatal reason=%r", str(errors.exceptions[0]))
             code = ExitCode.UNAVAILABLE
         finally:
@@ -108,6 +109,7 @@ class PartService:
                 tasks.create_task(self._process.watch_event_loop()),
                 tasks.create_task(serve(self._app, self._listener)),
                 tasks.create_task(beat(self._settings.heartbeat, self)),
+                tasks.create_task(tell_systemd(self)),
             ]
             await self._stop.wait()
             log.info("stopping")

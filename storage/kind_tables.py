@@ -54,7 +54,9 @@ async def restore_kind_version(connection: Connection, kind: type[Reading], reco
     latest, known = await _recorded(connection, kind)
     if recorded.version <= latest:
         return
+    order = [column.name for column in columns(kind)]
     added = [column for column in recorded_columns(recorded.columns) if column.name not in known]
+    added.sort(key=lambda column: order.index(column.name) if column.name in order else len(order))
     async with connection.transaction():
         await connection.execute(add_columns(kind, added) if latest else create_table(kind, added))
         values = (kind.kind, recorded.version, Jsonb(dict(recorded.columns)), recorded.applied_at)

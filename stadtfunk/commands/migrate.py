@@ -18,7 +18,7 @@ def migrate(config: ConfigOption = None) -> None:
 
         settings = load(config)
         with EmbeddedPostgres(settings.database.data_dir) if settings.database.embedded else nullcontext():
-            done = asyncio.run(bring_up_to_date(settings.database))
+            done = asyncio.run(bring_up_to_date(settings.database, settings.retention))
     out = console()
     for name in done.migrations:
         out.print(text("Applied migration {name}.", name=name))

@@ -72,6 +72,8 @@ class ArchiveWriter:
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError, ValueError):
+            self._zip.close()
+        with suppress(OSError):
             self._file.close()
         self._partial.unlink(missing_ok=True)
 

@@ -19,10 +19,13 @@ from storage.archive.manifest import ArchivedTable, ArchiveRefused, KindVersion,
 from storage.archive.rows import Row, columns_of, parse
 from storage.archive.tables import KEPT_BY_MAINTENANCE, SEEDED, Target, find_targets, tables_to_fill
 from storage.database import Connection, Role, connect
+from storage.faults import fault_point
 from storage.migrate import Migration, found, migrate, migrations
-from storage.rollup_parts import relation
+from storage.rollup_parts import relation, stored_before
+from storage.rollups import parts_of
 from storage.settings import DatabaseSettings, RetentionSettings
 from storage.statements import load
+from storage.timescale import uses_timescale
 
 _QUERIES = load("archive")
 _ROWS_AT_ONCE = 2000
@@ -74,6 +77,8 @@ async def import_archive(
             targets = await _load(connection, archive, kinds, copy=copy, told=told)
             for target in targets:
                 await connection.execute(sql.SQL("ANALYZE {}").format(target.relation))
+            if await uses_timescale(connection):
+                await _refresh(connection, kinds)
         if not current:
             await migrate(settings, retention, kinds=kinds)
     return manifest
@@ -164,9 +169,24 @@ async def _load(
             await _switch(connection, "ENABLE", triggers)
             for name, value in manifest.sequences.items():
                 await connection.execute(_QUERIES["set_sequence"], {"name": name, "value": value})
+            fault_point("archive_loaded")
     except psycopg.errors.OutOfMemory:
         raise ArchiveRefused(Refusal.TOO_FEW_LOCKS) from None
     return [targets[table.name] for table in manifest.tables]
+
+
+async def _refresh(connection: Connection, kinds: Sequence[type[Reading]]) -> None:
+    """Let continuous aggregates show what was put below them, older than their readings; where this is cut short, their
+    policies do it.
+    """
+    for kind in kinds:
+        for parts in await parts_of(connection, kind):
+            query = sql.SQL(_QUERIES["span_to_refresh"]).format(
+                table=relation(kind.kind), end=stored_before(kind), least=sql.Literal(f"2 {parts.width.unit}")
+            )
+            for low, high in await (await connection.execute(query)).fetchall():
+                values = (f"stadtfunk.{parts.name}", low, high)
+                await connection.execute(_QUERIES["refresh_aggregate"], values)
 
 
 async def _lock(connection: Connection, targets: Mapping[str, Target]) -> None:

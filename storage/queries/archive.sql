@@ -91,3 +91,20 @@ WHERE l.asset_id = ANY(%(meters)s) OR EXISTS (
     SELECT FROM device AS d
     WHERE d.id = ANY(%(devices)s) AND l.subject_kind = 'device' AND split_part(l.subject, '/', 1) = d.dev_eui
 )
+
+-- name: chains
+SELECT a.number, e.position, e.at, e.kind, e.actor_commitment, e.reason, e.detail, e.previous_hash, e.hash
+FROM alert_event AS e
+JOIN alert AS a ON a.id = e.alert_id
+ORDER BY e.alert_id, e.position
+
+-- name: record_export
+INSERT INTO maintenance_task (name, ran_at) VALUES ('export', %s) ON CONFLICT (name) DO UPDATE SET ran_at = excluded.ran_at
+
+-- name: span_to_refresh
+-- From the oldest reading on, since what is older cannot be computed again; none where that is less than a bucket.
+SELECT s.low, s.high FROM (SELECT min(observed_at) AS low, {end} AS high FROM {table}) AS s
+WHERE s.high > '-infinity' AND s.high - s.low >= {least}::interval
+
+-- name: refresh_aggregate
+CALL refresh_continuous_aggregate(%s::regclass, %s::timestamptz, %s::timestamptz)
