@@ -4,12 +4,13 @@ no COPY, no time limits, no background workers; everything else is TimescaleDB a
 `STADTFUNK_TEST_TIMESCALE=<DSN of a superuser>` runs the same tests in fresh databases of a server of your own.
 """
 
+import asyncio
 import atexit
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+
+from storage.migrate import migrate
+from storage.settings import DatabaseSettings
+from tests.support.store import FOR_EVER
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("timescale_server.mjs")
@@ -58,11 +63,11 @@ def _database_on(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def migrated_timescale(migrated: Callable[[str], None]) -> Iterator[str]:
-    """The same after `migrated(dsn)`, which is done once: the others begin with what it left."""
+def migrated_timescale() -> Iterator[str]:
+    """The same with this version's schema, `FOR_EVER`; that is made once, and the others begin with what it left."""
     if os.environ.get("STADTFUNK_TEST_TIMESCALE"):
         with private_timescale() as dsn:
-            migrated(dsn)
+            _migrate(dsn)
             yield dsn
         return
     with _PGLITES.lent() as pglite:
@@ -70,9 +75,13 @@ def migrated_timescale(migrated: Callable[[str], None]) -> Iterator[str]:
             yield pglite.fresh(_PGLITES.image)
             return
         dsn = pglite.fresh()
-        migrated(dsn)
+        _migrate(dsn)
         pglite.keep(_PGLITES.image)
         yield dsn
+
+
+def _migrate(dsn: str) -> None:
+    asyncio.run(migrate(DatabaseSettings(dsn=dsn), FOR_EVER))
 
 
 class PGlite:

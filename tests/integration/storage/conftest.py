@@ -1,15 +1,13 @@
 """`store`: the same tests on plain PostgreSQL and on TimescaleDB; `stores`: both at once, for comparison."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from storage.migrate import migrate
 from storage.settings import DatabaseSettings
 from tests.support.postgres import PostgresServer, fresh_database
-from tests.support.store import FOR_EVER, Store
+from tests.support.store import Store
 from tests.support.timescale import migrated_timescale
 
 
@@ -21,7 +19,7 @@ def plain_store(postgres: PostgresServer, template: str) -> Iterator[Store]:
 
 @contextmanager
 def timescale_store() -> Iterator[Store]:
-    with migrated_timescale(lambda dsn: asyncio.run(migrate(DatabaseSettings(dsn=dsn), FOR_EVER))) as dsn:
+    with migrated_timescale() as dsn:
         yield Store(DatabaseSettings(dsn=dsn), timescale=True)
 
 
