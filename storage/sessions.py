@@ -1,14 +1,17 @@
 """What the frame counters say: sessions, resets and missing frames of one device. Pure; the writer stores the result.
 
 Missing frames of a session = last - first + 1 - stored, whatever the order of arrival, so a late frame closes
-its own gap. A session ends when a *later* frame has another DevAddr or a counter that does not grow (re-join, ABP
-reset); a frame that is only late never ends one.
+its own gap. A session ends when a *later* frame has another DevAddr or a counter that does not grow or leaps (re-join,
+ABP reset); a frame that is only late never ends one.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from decoders.uplink import Uplink
+
+LONGEST_GAP = 16_384
+"""More frames than this are not lost in a row: the counter began anew (LoRaWAN 1.0's MAX_FCNT_GAP)."""
 
 
 @dataclass(slots=True)
@@ -92,7 +95,8 @@ def may_be_copy(state: DeviceState, uplink: Uplink, at: int, window: int) -> boo
 
 
 def _continues(state: DeviceState, uplink: Uplink, at: int) -> bool:
-    return uplink.f_cnt > state.last_f_cnt and uplink.dev_addr == state.dev_addr and at >= state.session_started_at
+    grows = 0 < uplink.f_cnt - state.last_f_cnt <= LONGEST_GAP + 1
+    return grows and uplink.dev_addr == state.dev_addr and at >= state.session_started_at
 
 
 def _close_gap(state: DeviceState, uplink: Uplink, at: int) -> int:

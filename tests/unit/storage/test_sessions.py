@@ -57,6 +57,12 @@ def test_any_order_of_one_session_counts_every_frame(order: list[int]) -> None:
     assert (state.first_f_cnt, state.last_f_cnt, state.uplinks) == (0, 5, 6)
 
 
+@pytest.mark.parametrize(("leap", "gaps"), [(16_385, 16_384), (16_386, 0)])
+def test_a_leap_over_16384_frames_begins_a_session(leap: int, gaps: int) -> None:
+    state = after(uplink(7, minute=0), uplink(7 + leap, minute=1), uplink(9 + leap, minute=2))
+    assert state.gaps == gaps + 1
+
+
 def test_the_sixteen_bit_wrap_is_no_reset() -> None:
     assert after(uplink(65535, minute=0), uplink(65536, minute=1)).gaps == 0
 
