@@ -170,7 +170,7 @@ class EmbeddedPostgres:
 
     def access_rules(self) -> str:
         """Who may connect (pg_hba.conf), written at every start."""
-        return "local all all peer map=stadtfunk\n"
+        return "local all all peer map=stadtfunk\nlocal replication all peer map=stadtfunk\n"  # pg_basebackup
 
     def __enter__(self) -> Self:
         self.start()
