@@ -113,7 +113,7 @@ def _devices_rows(kind: type[Reading], fields: Sequence[_Field]) -> Iterator[Row
     if states:
         yield row("Zustände", *(_shares(kind, field) for field in states))
     yield row(
-        f"Einzelne Geräte (die ersten {SINGLE_DEVICES} der Auswahl)",
+        f"Einzelne Geräte (die ersten {SINGLE_DEVICES} der Auswahl, die zuletzt gemessen haben)",
         *(_lines(kind, field) for field in gauges),
         *(_timeline(kind, field) for field in states if field.is_switch),
         _latest(kind, fields),
@@ -247,15 +247,15 @@ def _shares(kind: type[Reading], field: _Field) -> Panel:
 
 
 def _first_devices(kind: type[Reading], column: str) -> str:
-    """The first devices that have something in `column` of the daily rollup; an array, so that indexes serve it."""
+    """The first devices that measured `column` lately; an array, so that indexes serve it."""
     return (
-        f"dev_eui = ANY (ARRAY(SELECT DISTINCT dev_eui FROM stadtfunk.public_{kind.kind}_daily"
-        f" WHERE {_DAYS} AND {_CHOSEN} AND {column} IS NOT NULL ORDER BY dev_eui LIMIT {SINGLE_DEVICES}))"
+        f"dev_eui = ANY (ARRAY(SELECT DISTINCT dev_eui FROM stadtfunk.public_{kind.kind}"
+        f" WHERE {_LATELY} AND {_CHOSEN} AND {column} IS NOT NULL ORDER BY dev_eui LIMIT {SINGLE_DEVICES}))"
     )
 
 
 def _lines(kind: type[Reading], field: _Field) -> Panel:
-    name, column, devices = kind.kind, field.name, _first_devices(kind, f"{field.name}_avg")
+    name, column, devices = kind.kind, field.name, _first_devices(kind, field.name)
 
     def rolled(width: str) -> str:
         return (
@@ -280,7 +280,7 @@ def _lines(kind: type[Reading], field: _Field) -> Panel:
 
 
 def _timeline(kind: type[Reading], field: _Field) -> Panel:
-    name, column, devices = kind.kind, field.name, _first_devices(kind, f"{field.name}_last")
+    name, column, devices = kind.kind, field.name, _first_devices(kind, field.name)
 
     def rolled(width: str) -> str:
         return (
