@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.alerts import bays, silent
+from benchmarks.archive import moving
 from benchmarks.codec_runner import decoding
 from benchmarks.dashboards import LONG, SHORT, every_panel
 from benchmarks.dashboards import show as show_panels
@@ -168,12 +169,24 @@ def measure_statistics(made: Rig, scale: float) -> Numbers:
     }
 
 
+def measure_archive(made: Rig, scale: float) -> Numbers:
+    """A million readings with their uplinks, receptions and payloads, out into one file and in again."""
+    moved = moving(made, round(1_000_000 * scale))
+    return {
+        "export_rows_per_s": moved.export_rate,
+        "import_rows_per_s": moved.import_rate,
+        "archive_rows": moved.rows,
+        "archive_mb": moved.megabytes,
+    }
+
+
 PARTS: dict[str, Callable[[Rig, float], Numbers]] = {
     "drain": measure_drain,
     "codec": measure_codec,
     "redecode": measure_redecode,
     "portal": measure_portal,
     "dashboards": measure_dashboards,
+    "archive": measure_archive,
     "latency": measure_latency,
     "outage": measure_outage,
     "growth": measure_growth,
@@ -189,7 +202,7 @@ def main() -> None:
         "parts",
         nargs="*",
         choices=[*PARTS, []],
-        help="drain codec redecode portal dashboards latency outage growth alerts; default: all",
+        help="drain codec redecode portal dashboards archive latency outage growth alerts; default: all",
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: shows that it runs, not how fast")
     chosen = parser.parse_args()
