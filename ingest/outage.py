@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 PATIENCE = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-DRAIN_CHUNK = 2000
+DRAIN_CHUNK = 1000
 
 
 class Outage:
