@@ -40,11 +40,17 @@ def has_spans(kind: type[Reading]) -> bool:
     return any(quantity.has_seconds for quantity in measured(kind))
 
 
-def hourly_steps(kind: type[Reading], *, low: sql.Composable, high: sql.Composable) -> sql.Composed:
-    """The rows of all hours in [low, high), from the readings: key, binding, bucket and the step columns."""
+def hourly_steps(
+    kind: type[Reading], *, low: sql.Composable, high: sql.Composable, states: bool = True
+) -> sql.Composed:
+    """The rows of all hours in [low, high), from the readings: key, binding, bucket and the step columns.
+
+    Args:
+        states: without them their columns are NULL, and the readings before `low` are not looked at.
+    """
     sources = (
         ("counter_amounts", [q for q in measured(kind) if q.nature is Nature.COUNTER], sql.SQL("numeric")),
-        ("state_amounts", [q for q in measured(kind) if q.has_seconds], sql.SQL("text")),
+        ("state_amounts", [q for q in measured(kind) if q.has_seconds and states], sql.SQL("text")),
     )
     amounts = [
         sql.SQL(_TEMPLATES[name]).format(

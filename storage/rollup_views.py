@@ -5,6 +5,7 @@ They have the same columns and rows on both databases. A rollup is a union of pa
 """
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -56,18 +57,25 @@ def public_rollup_view(
     kind: type[Reading], width: Width, parts: Sequence[Parts], households: Sequence[type[Reading]]
 ) -> sql.Composed:
     """`public_<kind>_<width>`: the same without devices that ever sent a household reading."""
-    named = sql.SQL(_TEMPLATES["named_public"]).format(household=_ever_sent(households))
-    rollup = _rollup("bound_rollup", kind, _bound_arms(kind, width, parts, _NAMES, named))
+    public = sql.SQL(_TEMPLATES["public_devices"]).format(household=_ever_sent(households))
+    named = sql.SQL(_TEMPLATES["named_public"]).format(public=public)
+    rollup = _rollup("bound_rollup", kind, _bound_arms(kind, width, parts, _NAMES, named, among=public))
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(f"public_{kind.kind}_{width}"), sql.SQL(_TEMPLATES["public_rollup"]).format(rollup=rollup)
     )
 
 
 def _bound_arms(
-    kind: type[Reading], width: Width, parts: Sequence[Parts], names: sql.SQL, named: sql.Composed
+    kind: type[Reading],
+    width: Width,
+    parts: Sequence[Parts],
+    names: sql.SQL,
+    named: sql.Composed,
+    *,
+    among: sql.Composed | None = None,
 ) -> list[sql.Composed]:
     arms = [arm for part in parts for arm in (_bound_parts(part, names, named), _cut_parts(part, names, named))]
-    return arms + [_bound_steps(kind, steps, names, named) for steps in _steps(kind, width)]
+    return arms + [_bound_steps(kind, steps, names, named) for steps in _steps(kind, width, among=among)]
 
 
 def _view(name: str, template: str, kind: type[Reading], arms: Sequence[sql.Composed]) -> sql.Composed:
@@ -97,23 +105,56 @@ def readings_view(kind: type[Reading]) -> sql.Composed:
 
 def district_view(kind: type[Reading], parts: Sequence[Parts]) -> sql.Composed:
     """`v_<kind>_district_daily`: a household kind without single customers; `parts` are the daily ones."""
-    columns, of_meter = [], []
-    for quantity in measured(kind):
-        if quantity.nature is not Nature.STATE:
-            suffix, name = ("avg", "avg") if quantity.nature is Nature.GAUGE else ("delta", "sum")
-            values = {"column": quantity.column(suffix), "aggregate": sql.SQL(name)}
-            of_meter.append(sql.SQL("{aggregate}({column}) AS {column}").format(**values))
-            columns.append(
-                sql.SQL("CASE WHEN count({column}) >= 5 THEN {aggregate}({column}) END AS {column}").format(**values)
-            )
+    gauges = [q.column("avg") for q in measured(kind) if q.nature is Nature.GAUGE]
+    counters = [q.column("delta") for q in measured(kind) if q.nature is Nature.COUNTER]
+    arms = [
+        arm
+        for part in parts
+        for arm in (_bound_parts(part, _DISTRICT_NAMES, _OF_DISTRICT), _cut_parts(part, _DISTRICT_NAMES, _OF_DISTRICT))
+    ]
+    of_parts = sql.SQL(_TEMPLATES["district_parts"]).format(
+        columns=_of_five("avg", gauges), of_meter=_each("avg", gauges), union=sql.SQL(" UNION ALL ").join(arms)
+    )
+    joined = sql.SQL("LEFT JOIN ({}) AS c ON c.bucket = g.bucket AND c.district = g.district")
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(f"v_{kind.kind}_district_daily"),
         sql.SQL(_TEMPLATES["district"]).format(
-            columns=sql.SQL(", ").join(columns),
-            of_meter=sql.SQL(", ").join(of_meter),
-            union=sql.SQL(" UNION ALL ").join(_bound_arms(kind, Width.DAILY, parts, _DISTRICT_NAMES, _OF_DISTRICT)),
+            gauges=_listed("g", gauges),
+            counters=_listed("c", counters),
+            parts=of_parts,
+            steps=joined.format(_district_steps(kind, counters)) if counters else sql.SQL(""),
         ),
     )
+
+
+def _district_steps(kind: type[Reading], counters: Sequence[sql.Identifier]) -> sql.Composed:
+    live = hourly_steps(kind, low=stored_before(kind), high=_INFINITY, states=False)
+    hourly = sql.SQL("{} UNION ALL ({})").format(stored_steps(kind, Width.HOURLY), live)
+    return sql.SQL(_TEMPLATES["district_steps"]).format(
+        columns=_of_five("sum", counters),
+        of_meter=_each("sum", counters),
+        deltas=_listed("h", counters),
+        daily=stored_steps(kind, Width.DAILY),
+        hourly=hourly,
+        day=Width.DAILY.start(sql.SQL("h.bucket")),
+        day_start=sql.SQL("(SELECT {})").format(Width.DAILY.start(stored_before(kind))),
+    )
+
+
+def _listed(alias: str, columns: Sequence[sql.Identifier]) -> sql.Composed:
+    return sql.SQL("").join(sql.SQL(", {}.{}").format(sql.Identifier(alias), column) for column in columns)
+
+
+def _each(aggregate: LiteralString, columns: Sequence[sql.Identifier]) -> sql.Composed:
+    """What one meter has of each column."""
+    template = sql.SQL(", {aggregate}(u.{column}) AS {column}")
+    return sql.SQL("").join(template.format(aggregate=sql.SQL(aggregate), column=column) for column in columns)
+
+
+def _of_five(aggregate: LiteralString, columns: Sequence[sql.Identifier]) -> sql.Composed:
+    """What a district has of each column, where enough meters gave it."""
+    template = sql.SQL(", CASE WHEN count(m.{column}) >= 5 THEN {aggregate}(m.{column}) END AS {column}")
+    return sql.SQL("").join(template.format(aggregate=sql.SQL(aggregate), column=column) for column in columns)
 
 
 def household_devices_view(households: Sequence[type[Reading]]) -> sql.Composed:
@@ -175,14 +216,20 @@ def _bound_steps(kind: type[Reading], steps: sql.Composed, names: sql.SQL, named
     )
 
 
-def _steps(kind: type[Reading], width: Width) -> list[sql.Composed]:
-    """Queries of the stored steps and of those of buckets that are not stored yet."""
+def _steps(kind: type[Reading], width: Width, *, among: sql.Composed | None = None) -> list[sql.Composed]:
+    """Queries of the stored steps and of those of buckets that are not stored yet.
+
+    Args:
+        among: an array of devices; days are made from the hours of these alone. The stored steps are all there.
+    """
     if not has_steps(kind):
         return []
     since = stored_before(kind)
     live = hourly_steps(kind, low=since, high=_INFINITY)
     if width is Width.DAILY:
         hourly = sql.SQL("{} UNION ALL ({})").format(stored_steps(kind, Width.HOURLY), live)
+        if among is not None:
+            hourly = sql.SQL("SELECT s.* FROM ({}) AS s WHERE s.device_id = ANY ({})").format(hourly, among)
         live = daily_steps(kind, hourly, low=width.start(since), high=_INFINITY)
     return [stored_steps(kind, width), live]
 

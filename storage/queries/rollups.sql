@@ -152,8 +152,12 @@ LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
 
 -- name: named_public
 -- Devices of households are left out before anything is grouped.
-JOIN (SELECT d.* FROM stadtfunk.device AS d WHERE NOT ({household})) AS d ON d.id = r.device_id
+JOIN stadtfunk.device AS d ON d.id = r.device_id AND r.device_id = ANY ({public})
 LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
+
+-- name: public_devices
+-- An array, which is made once and goes down into every part of a query.
+ARRAY(SELECT d.id FROM stadtfunk.device AS d WHERE NOT ({household}))
 
 -- name: named_district
 JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
@@ -205,15 +209,40 @@ EXISTS (
 
 -- name: district
 -- Household kinds for people who may not see single customers: means and sums of a district, each value of five meters
--- or more that gave it. Parts and steps of one meter are rows of their own in the union.
-SELECT m.bucket, m.district, count(*) AS meters, {columns}
+-- or more that gave it. Who asks for no counter pays for none: then the planner leaves out the join.
+SELECT g.bucket, g.district, g.meters{gauges}{counters}
+FROM ({parts}) AS g
+{steps}
+
+-- name: district_parts
+SELECT m.bucket, m.district, count(*) AS meters{columns}
 FROM (
-    SELECT u.bucket, u.district, u.device_id, u.subject, {of_meter}
+    SELECT u.bucket, u.district, u.device_id, u.subject{of_meter}
     FROM ({union}) AS u
     GROUP BY u.bucket, u.district, u.device_id, u.subject
 ) AS m
 GROUP BY m.bucket, m.district
 HAVING count(*) >= 5
+
+-- name: district_steps
+-- Days that are over as they are stored, and of the others their hours.
+SELECT m.bucket, m.district{columns}
+FROM (
+    SELECT u.bucket, a.district, u.device_id, u.subject{of_meter}
+    FROM (
+        SELECT h.bucket, h.device_id, h.subject, h.binding{deltas}
+        FROM ({daily}) AS h
+        WHERE h.bucket < {day_start}
+        UNION ALL
+        SELECT {day}, h.device_id, h.subject, h.binding{deltas}
+        FROM ({hourly}) AS h
+        WHERE h.bucket >= {day_start}
+    ) AS u
+    JOIN stadtfunk.asset_device AS b ON b.id = u.binding
+    JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+    GROUP BY u.bucket, a.district, u.device_id, u.subject
+) AS m
+GROUP BY m.bucket, m.district
 
 -- name: district_names
 a.district, r.device_id, r.subject
