@@ -199,8 +199,8 @@ def _judge_canary(notes: Findings, source: SourceSettings, found: Visit) -> None
             "canary",
             said("The broker ended the connection instead of taking a canary on {topic}.", topic=topic),
             said(
-                "In the broker's ACL file, below `user {user}`: `topic write {topic}`; a listener with `max_qos 0` does "
-                "so, too: remove that line.",
+                "In the broker's ACL file, below `user {user}`: `topic write {topic}`; a listener with `max_qos 0` "
+                "does so, too: remove that line.",
                 user=user,
                 topic=topic,
             ),

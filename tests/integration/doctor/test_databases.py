@@ -8,25 +8,8 @@ import pytest
 from config.settings import Settings
 from stadtfunk.doctor.database import check
 from stadtfunk.doctor.findings import Level
-from storage.migrate import migrate
 from storage.settings import DatabaseSettings
-from tests.support.postgres import private_server
-from tests.support.timescale import private_timescale
-
-LOGINS = {"city_login": ("ingest", "maintenance"), "owner_login": ("owner",), "stranger_login": ()}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A durable server with this version's schema and a login for each way to be right or wrong."""
-    with private_server() as server:
-        asyncio.run(migrate(DatabaseSettings(dsn=server.dsn)))
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
-            for login, roles in LOGINS.items():
-                connection.execute(f"CREATE ROLE {login} LOGIN NOINHERIT")
-                for role in roles:
-                    connection.execute(f"GRANT stadtfunk_{role} TO {login}")
-        yield server
+from tests.support.timescale import migrated_timescale
 
 
 @pytest.fixture
@@ -113,6 +96,8 @@ async def test_a_schema_that_is_behind_or_ahead_or_missing(server, administrator
 
 async def test_maintenance_that_is_late_is_told_where_uplinks_come(server, administrator):
     """And the network server's clock, which is 90 s ahead here, is told from the same rows."""
+    for table in ("maintenance_task", "rollup_watermark"):
+        administrator.execute(f"DELETE FROM stadtfunk.{table}")
     administrator.execute(
         "INSERT INTO stadtfunk.uplink (device_id, ns_time, f_cnt, source_id, f_port, flags, payload_size, payload_crc, "
         "frequency, outcome, data_rate, dev_addr, received_at) "
@@ -152,8 +137,7 @@ async def test_an_embedded_database_that_was_never_made_stays_so(tmp_path):
 
 
 def test_timescaledb():
-    with private_timescale() as dsn:
-        asyncio.run(migrate(DatabaseSettings(dsn=dsn)))
+    with migrated_timescale() as dsn:
         found = asyncio.run(check(Settings(database=DatabaseSettings(dsn=dsn))))
     by_check = {one.check: str(one.what) for one in found}
     assert by_check["timescale"].startswith("TimescaleDB 2.")
