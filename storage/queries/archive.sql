@@ -98,9 +98,6 @@ FROM alert_event AS e
 JOIN alert AS a ON a.id = e.alert_id
 ORDER BY e.alert_id, e.position
 
--- name: record_export
-INSERT INTO maintenance_task (name, ran_at) VALUES ('export', %s) ON CONFLICT (name) DO UPDATE SET ran_at = excluded.ran_at
-
 -- name: span_to_refresh
 -- From the oldest reading on, since what is older cannot be computed again; none where that is less than a bucket.
 SELECT s.low, s.high FROM (SELECT min(observed_at) AS low, {end} AS high FROM {table}) AS s

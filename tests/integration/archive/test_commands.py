@@ -19,6 +19,7 @@ from storage.settings import DatabaseSettings
 from tests.integration.archive.city import TREE, contents, poison, record, write
 from tests.support.postgres import open_folder
 from tests.support.store import Store
+from tests.support.timescale import private_timescale
 
 Command = Callable[..., Result]
 
@@ -137,3 +138,20 @@ def test_a_lost_embedded_database_comes_back_from_a_physical_backup(
         assert contents(store) == expected
         [redelivered, after] = write(store, [record(TREE, 5)], [record(TREE, 950)])
         assert (redelivered.duplicates, after.uplinks) == (1, 1)
+
+
+def test_migrate_gives_timescaledb_the_configured_retention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STADTFUNK_LANG", "en")
+    with private_timescale() as dsn:
+        file = tmp_path / "stadtfunk.yaml"
+        file.write_text(json.dumps({"database": {"dsn": dsn}, "retention": {"uplink": 77, "bay_events": 44}}))
+        result = CliRunner().invoke(app, ["migrate", "--config", str(file)])
+        assert result.exit_code == 0, result.output
+        spans = Store(DatabaseSettings(dsn=dsn), timescale=True).execute(
+            "SELECT hypertable_name, config ->> 'drop_after' AS after FROM timescaledb_information.jobs"
+            " WHERE proc_name = 'policy_retention' AND hypertable_name IN ('uplink', 'parking_bay') ORDER BY 1"
+        )
+    assert [(row["hypertable_name"], row["after"]) for row in spans] == [
+        ("parking_bay", "44 days"),
+        ("uplink", "77 days"),
+    ]
