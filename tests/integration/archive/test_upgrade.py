@@ -19,6 +19,7 @@ from storage.kinds import columns
 from storage.migrate import Migration, found, migrate, migrations, pending
 from storage.settings import DatabaseSettings
 from tests.integration.archive.city import TREE, contents, record, write
+from tests.integration.storage.test_migrate import DAY, HOUR, Noise, NoiseGrown, maintain
 from tests.support.postgres import PostgresServer, fresh_database
 from tests.support.store import FOR_EVER, Store
 from tests.support.timescale import private_timescale
@@ -148,3 +149,30 @@ def test_an_older_program_does_not_start_on_a_newer_schema(database_settings: Da
     with pytest.raises(ArchiveRefused) as refusal:
         asyncio.run(export_archive(database_settings, Path("never.zip")))
     assert refusal.value.reason is Refusal.UNKNOWN_SCHEMA
+
+
+def test_a_kind_that_grew_comes_with_its_versions(postgres: PostgresServer, target: Store, tmp_path: Path) -> None:
+    path, grown = tmp_path / "grown.zip", (*KINDS, NoiseGrown)
+    with fresh_database(postgres) as dsn:
+        store = Store(DatabaseSettings(dsn=dsn), timescale=False)
+        asyncio.run(migrate(store.settings, kinds=(*KINDS, Noise)))
+        store.add([Noise(device="a" * 16, observed_at=DAY + n * HOUR, level=50.0 + n) for n in range(3)])
+        maintain(store, DAY + 48 * HOUR, (*KINDS, Noise))
+        asyncio.run(migrate(store.settings, kinds=grown))
+        store.add([NoiseGrown(device="a" * 16, observed_at=DAY + 72 * HOUR, level=60.0, peak=70.0, events=5)])
+        maintain(store, DAY + 120 * HOUR, grown)
+        asyncio.run(export_archive(store.settings, path, kinds=grown))
+        expected = [store.execute(query) for query in NOISE]
+    asyncio.run(import_archive(target.settings, path, FOR_EVER, kinds=grown))
+    assert [target.execute(query) for query in NOISE] == expected
+    assert [row["version"] for row in expected[0]] == [1, 2]
+    with pytest.raises(ArchiveRefused) as refusal:
+        asyncio.run(import_archive(target.settings, path, FOR_EVER))
+    assert (refusal.value.reason, refusal.value.detail) == (Refusal.UNKNOWN_KIND, "noise")
+
+
+NOISE = (
+    "SELECT version, columns, applied_at FROM kind_version WHERE kind = 'noise' ORDER BY version",
+    "SELECT * FROM noise_hourly ORDER BY bucket",
+    "SELECT * FROM noise_daily_parts_2_stored ORDER BY bucket",
+)
