@@ -40,7 +40,8 @@ _ROW_INCHES: Final = 0.34
 _DPI: Final = 72
 _MOST_SERIES: Final = 12
 _MOST_ROWS: Final = 12
-_STEP_SECONDS: Final = 15
+_WATCHED: Final = timedelta(minutes=4)
+_STEP_SECONDS: Final = 5
 _COLOURS: Final = {
     "red": "#e02f44", "orange": "#ff780a", "yellow": "#f2cc0c", "green": "#56a64b", "blue": "#3274d9",
 }  # fmt: skip
@@ -142,14 +143,14 @@ def _answer(panel: Json, connection: psycopg.Connection[Any], span: Range, choic
 
 
 def _measured(target: Json) -> tuple[Sequence[str], Rows]:
-    """The last hour of a metric."""
+    """The last minutes of a metric: as long as a demo has been running."""
     url = os.environ.get("PROMETHEUS_URL")
     names = ("time", "metric", "value")
     if url is None:
         return names, []
     now = datetime.now(UTC)
-    query = target["expr"].replace("$__rate_interval", "1m").replace("$__range", "1h")
-    values = {"query": query, "start": (now - timedelta(hours=1)).timestamp(), "end": now.timestamp()}
+    query = target["expr"].replace("$__rate_interval", "1m").replace("$__interval", "15s").replace("$__range", "1h")
+    values = {"query": query, "start": (now - _WATCHED).timestamp(), "end": now.timestamp()}
     found = httpx2.get(f"{url}/api/v1/query_range", params={**values, "step": _STEP_SECONDS}, timeout=30.0).json()
     rows: Rows = []
     for series in found["data"]["result"]:
