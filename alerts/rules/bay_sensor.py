@@ -9,27 +9,24 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
-from zlib import crc32
 
 from pydantic import Field
 
 from alerts.calendar import Calendar
 from alerts.model import Findings
 from alerts.parking.findings import tickets
-from alerts.parking.loading import Site, bay_uplinks, load_windows, newest_statuses
+from alerts.parking.loading import Site, load_windows
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory, Ticket, TicketKind
 from alerts.parking.telling import Teller
+from alerts.rules.news import News, next_sweep
 from alerts.rules.parking_past import tell_past
 from alerts.rules.settings import RuleSettings
 from alerts.rules.streets import with_groups
 from alerts.spans import Span, joined
 from storage.database import Connection
 
-_SWEEP_WITHIN = timedelta(hours=1)
-_STATUS_VISIBLE = timedelta(minutes=10)
-"""A status that was received longer ago is committed, or never will be."""
 _WATCH_EVERY = timedelta(minutes=1)
 """A sensor with a ticket is looked at so often: flapping ends, and stuck sensors turn out to charge, without news."""
 _A_MOMENT = timedelta(microseconds=1)
@@ -56,8 +53,7 @@ class BaySensor:
         self._timers = settings.timers
         self._changes = settings.flapping_changes
         self._teller = Teller(name, settings, calendar, signs=(SignSettings(version="default"),))
-        self._uplinks: dict[str, int] = {}
-        self._statuses: dict[str, int] = {}
+        self._news = News()
         self._due: dict[str, datetime] = {}
         self._looked_at: datetime | None = None
 
@@ -94,32 +90,22 @@ class BaySensor:
 
     async def _to_tell(self, connection: Connection, now: datetime) -> list[Site]:
         """Bays of which something arrived or whose time has come, those that have waited longest first."""
-        arrived, sites = await self._arrived(connection, now), self._teller.sites
+        new, sites = await self._news.read(connection, now), self._teller.sites
         everything = self._looked_at is None or now < self._looked_at
         self._looked_at = now
         for key, site in sites.items():
-            if everything or key in arrived or not arrived.isdisjoint(site.bay.evses):
+            if everything or key in new or not new.isdisjoint(site.bay.evses):
                 self._due[key] = min(now, self._due.get(key, now))
         self._due = {key: at for key, at in self._due.items() if key in sites}
         due = sorted((key for key, at in self._due.items() if at <= now), key=self._due.__getitem__)
         return with_groups(sites, set(due[:_AT_ONCE]))
-
-    async def _arrived(self, connection: Connection, now: datetime) -> set[str]:
-        """Keys of bays and charge points of which something is new since the last look."""
-        uplinks = await bay_uplinks(connection)
-        statuses = await newest_statuses(connection, now - _STATUS_VISIBLE)
-        arrived = {key for key, count in uplinks.items() if self._uplinks.get(key) != count}
-        arrived |= {evse for evse, newest in statuses.items() if self._statuses.get(evse, 0) < newest}
-        self._uplinks = uplinks
-        self._statuses |= statuses
-        return arrived
 
     def _note(self, story: BayStory, now: datetime) -> None:
         """When to look at a bay again without news of it."""
         self._due[story.bay.key] = min(self._times(story, now))
 
     def _times(self, story: BayStory, now: datetime) -> Iterator[datetime]:
-        yield now + _SWEEP_WITHIN * _share(story.bay.key)
+        yield next_sweep(story.bay.key, now)
         if any(ticket.until is None for ticket in story.tickets):
             yield now + _WATCH_EVERY
         standing = story.verdicts[-1].occupancy if story.verdicts else None
@@ -135,8 +121,3 @@ def flaps(changes: Sequence[datetime], count: int, within: timedelta, now: datet
     quick = [last for first, last in zip(changes, changes[count - 1 :], strict=False) if last - first <= within]
     for span in joined([Span(at, at + within) for at in quick]):
         yield Ticket(TicketKind.FLAPPING, span.start, span.end if span.end <= now else None)
-
-
-def _share(key: str) -> float:
-    """From a half to one, the same for a bay every time: bays that were told together are not told together again."""
-    return 0.5 + crc32(key.encode()) / 2**33

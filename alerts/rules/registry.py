@@ -11,12 +11,11 @@ from alerts.rules.battery_low import BatteryLow, BatteryLowSettings
 from alerts.rules.bay_sensor import BaySensor, BaySensorSettings
 from alerts.rules.device_silent import DeviceSilent, DeviceSilentSettings
 from alerts.rules.gateway_silent import GatewaySilent, GatewaySilentSettings
-from alerts.rules.parking_contacts import PromptParking
 from alerts.rules.parking_past import ParkingPast
 from alerts.rules.reject_rate import RejectRate, RejectRateSettings
 from alerts.rules.settings import RuleSettings
 from alerts.rules.threshold import Threshold, ThresholdSettings
-from alerts.rules.wrong_parking import WrongParkingSettings
+from alerts.rules.wrong_parking import WrongParking, WrongParkingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def _parking_past(name: str, settings: WrongParkingSettings, around: Surrounding
 KINDS: Mapping[str, Kind] = {
     "wrong_parking": Kind(
         WrongParkingSettings,
-        lambda name, given, around: PromptParking(name, given, around.calendar, recheck=around.recheck),
+        lambda name, given, around: WrongParking(name, given, around.calendar, recheck=around.recheck),
         _parking_past,
     ),
     "gateway_silent": Kind(GatewaySilentSettings, lambda name, given, _: GatewaySilent(name, given)),

@@ -6,10 +6,9 @@ lost at any time. Shortly before a case opens, the operator is asked for the cha
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
-from zlib import crc32
 
 from pydantic import Field
 
@@ -18,13 +17,16 @@ from alerts.charging.status import StatusEvent
 from alerts.charging.store import Recheck
 from alerts.model import Findings
 from alerts.parking.findings import cases
-from alerts.parking.loading import Site, bay_uplinks, load_windows, newest_statuses, open_subjects
+from alerts.parking.loading import Site, load_windows, open_subjects
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory
 from alerts.parking.telling import Teller
 from alerts.parking.verdict import BayState
+from alerts.rules.awaited import Awaited
+from alerts.rules.news import News, next_sweep
 from alerts.rules.settings import RuleSettings
+from alerts.rules.streets import portions, with_groups
 from storage.database import Connection
 from storage.failures import Retryable
 
@@ -39,12 +41,8 @@ RECHECK_WITHIN = 5.0
 
 _RECENT = timedelta(hours=48)
 _UNCERTAIN_EVERY = timedelta(seconds=15)
-_SWEEP_EVERY = timedelta(hours=1)
-"""Every bay is told again so often, whatever happens: spread over the hour, so that no turn is long."""
-_PORTIONS = 32
-_STATUS_VISIBLE = timedelta(minutes=10)
-"""A status that was received longer ago is committed, or never will be."""
-_CHUNK = 500
+_AT_ONCE = 500
+"""So many bays' histories are in memory at once."""
 _ASK_AGAIN = timedelta(seconds=5)
 _A_MOMENT = timedelta(microseconds=1)
 
@@ -66,7 +64,7 @@ class WrongParking:
         recheck: asks an operator again; None where no source can be asked.
     """
 
-    wakes = frozenset({"parking_bay", "evse_status"})
+    wakes = frozenset({"parking_bay", "evse_status", "evse_contact"})
     pace = timedelta(milliseconds=300)
 
     def __init__(
@@ -77,8 +75,8 @@ class WrongParking:
         self._settings = settings
         self._teller = Teller(name, settings, calendar, signs=settings.signs)
         self._recheck = recheck
-        self._uplinks: dict[str, int] = {}
-        self._statuses: dict[str, int] = {}
+        self._news = News()
+        self._awaited = Awaited(settings.timers)
         self._due: dict[str, datetime] = {}
         self._told_at: datetime | None = None
         self._asked: dict[str, datetime] = {}
@@ -91,8 +89,8 @@ class WrongParking:
             stories = await self._teller.since(connection, since, now)
             return self._findings(stories, since)
         sites, stories = await self._to_tell(connection, now), []
-        for chunk in _chunks(sites):
-            stories += await self._told(connection, chunk, now)
+        for portion in portions(sites, _AT_ONCE):
+            stories += await self._told(connection, portion, now)
         for story in stories:
             self._note(story, now)
         return self._findings(stories, now - _RECENT)
@@ -101,28 +99,14 @@ class WrongParking:
 
     async def _to_tell(self, connection: Connection, now: datetime) -> list[Site]:
         """Bays of which something arrived or whose time has come, with all bays of their groups."""
-        arrived = await self._arrived(connection, now)
+        sites = self._teller.sites
+        new = await self._news.read(connection, now) | await self._awaited.read(connection, sites, now)
         told_at, self._told_at = self._told_at, now
         if told_at is None or now < told_at:
-            return list(self._teller.sites.values())
-        due = {key for key, at in self._due.items() if at <= now}
-        keys = {
-            key
-            for key, site in self._teller.sites.items()
-            if key in due or key in arrived or not arrived.isdisjoint(site.station_evses)
-        }
-        groups = {self._teller.sites[key].bay.group for key in keys} - {""}
-        return [site for key, site in self._teller.sites.items() if key in keys or site.bay.group in groups]
-
-    async def _arrived(self, connection: Connection, now: datetime) -> set[str]:
-        """Keys of bays and charge points of which something is new since the last look."""
-        uplinks = await bay_uplinks(connection)
-        statuses = await newest_statuses(connection, now - _STATUS_VISIBLE)
-        arrived = {key for key, count in uplinks.items() if self._uplinks.get(key) != count}
-        arrived |= {evse for evse, newest in statuses.items() if self._statuses.get(evse, 0) < newest}
-        self._uplinks = uplinks
-        self._statuses |= statuses
-        return arrived
+            return list(sites.values())
+        keys = {key for key, at in self._due.items() if at <= now}
+        keys |= {key for key, site in sites.items() if key in new or not new.isdisjoint(site.station_evses)}
+        return with_groups(sites, keys)
 
     def _note(self, story: BayStory, now: datetime) -> None:
         """When to look at a bay again without news of it."""
@@ -130,10 +114,9 @@ class WrongParking:
         if story.recheck_at is not None and self._recheck is not None:
             ask = story.recheck_at + self._settings.timers.lateness - RECHECK_BEFORE
             due = min(due or ask, ask) if ask > now else due
-        again = now + _SWEEP_EVERY * _share(story.bay.key)
-        if story.state is BayState.UNDETERMINED:
-            again = now + _UNCERTAIN_EVERY
+        again = now + _UNCERTAIN_EVERY if story.state is BayState.UNDETERMINED else next_sweep(story.bay.key, now)
         self._due[story.bay.key] = min(due or again, again)
+        self._awaited.note(story)
 
     # ---- their stories ------------------------------------------------------------------------------------
 
@@ -195,20 +178,3 @@ class WrongParking:
             explains_ends=True,
             next_due=next_due,
         )
-
-
-def _share(key: str) -> float:
-    """From a half to one, the same for a bay every time: bays that were told together are not told together again."""
-    return 0.5 + crc32(key.encode()) % _PORTIONS / _PORTIONS / 2
-
-
-def _chunks(sites: Sequence[Site]) -> Iterator[list[Site]]:
-    """Sites in portions; those of one group stay together."""
-    chunk: list[Site] = []
-    for site in sorted(sites, key=lambda site: (site.bay.station, site.bay.key)):
-        if len(chunk) >= _CHUNK and site.bay.station != chunk[-1].bay.station:
-            yield chunk
-            chunk = []
-        chunk.append(site)
-    if chunk:
-        yield chunk

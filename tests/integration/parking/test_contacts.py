@@ -11,7 +11,7 @@ from alerts.charging.status import EvseState, StatusEvent
 from alerts.charging.store import record_contact, record_statuses
 from alerts.engine import Engine
 from alerts.metrics import EngineMetrics
-from alerts.rules.parking_contacts import PromptParking
+from alerts.rules.wrong_parking import WrongParking
 from alerts.settings import AlertSettings
 from storage.database import Connection, Role, connect
 from tests.integration.parking import street as streets
@@ -41,9 +41,9 @@ def polled(street: Street) -> Street:
     return street
 
 
-def rule() -> PromptParking:
+def rule() -> WrongParking:
     made = AlertSettings.model_validate(RULES).make_rule("wrong_parking")
-    assert isinstance(made, PromptParking)
+    assert isinstance(made, WrongParking)
     return made
 
 
@@ -67,7 +67,7 @@ async def test_a_contact_wakes_the_engine(migrated, street: Street, monkeypatch:
     """The rule's timers are years away: only the contact can call it."""
     began = datetime.now(UTC) - timedelta(minutes=14)
     monkeypatch.setattr(streets, "NOON", began)
-    monkeypatch.setattr(PromptParking, "_note", _without_timers(PromptParking._note))
+    monkeypatch.setattr(WrongParking, "_note", _without_timers(WrongParking._note))
     monkeypatch.setattr("alerts.turns.LONGEST", timedelta(hours=1))
     await asyncio.to_thread(_arrive, street)
     registry = CollectorRegistry()
@@ -90,7 +90,7 @@ async def test_a_contact_wakes_the_engine(migrated, street: Street, monkeypatch:
 
 
 def _without_timers(note):
-    def noted(self: PromptParking, story, now: datetime) -> None:
+    def noted(self: WrongParking, story, now: datetime) -> None:
         note(self, story, now)
         self._due = {}
 

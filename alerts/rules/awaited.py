@@ -1,4 +1,4 @@
-"""Wrong parking whose last proof is a contact with the operator: judged when the contact is committed, not later.
+"""Bays whose next step waits for nothing but a contact with the operator: judged when it is committed, not later.
 
 Idle time counts up to the last contact. Where operators are polled every few minutes, a case is mostly proved by a poll
 that told nothing new. So every contact calls the rule, which looks at the bays that only wait for one.
@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from alerts.calendar import Calendar
-from alerts.charging.store import Recheck
+from alerts.parking.loading import Site
 from alerts.parking.settings import Timers
 from alerts.parking.story import BayStory
 from alerts.parking.verdict import BayState, Transition
-from alerts.rules.wrong_parking import WrongParking, WrongParkingSettings
 from alerts.spans import Span
 from storage.database import Connection
 from storage.statements import load
@@ -22,24 +20,24 @@ _QUERIES = load("alert_rules")
 _LONG = timedelta(days=1)
 
 
-class PromptParking(WrongParking):
-    """The rule, called by contacts, too."""
+class Awaited:
+    """Remembers which bays wait for a contact, and the newest one of each charge point."""
 
-    wakes = WrongParking.wakes | {"evse_contact"}
-
-    def __init__(
-        self, name: str, settings: WrongParkingSettings, calendar: Calendar, *, recheck: Recheck | None = None
-    ) -> None:
-        super().__init__(name, settings, calendar, recheck=recheck)
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
         self._waiting: dict[str, Span] = {}
         self._contacts: Mapping[str, datetime] = {}
 
-    async def _arrived(self, connection: Connection, now: datetime) -> set[str]:
-        return await super()._arrived(connection, now) | await self._proved(connection, now)
+    def note(self, story: BayStory) -> None:
+        """Whether a bay waits, as it was told last."""
+        span = waits_for_contact(story, self._timers)
+        if span is None:
+            self._waiting.pop(story.bay.key, None)
+        else:
+            self._waiting[story.bay.key] = span
 
-    async def _proved(self, connection: Connection, now: datetime) -> set[str]:
-        """Bays of which a contact may have proved what they waited for."""
-        sites = self._teller.sites
+    async def read(self, connection: Connection, sites: Mapping[str, Site], now: datetime) -> set[str]:
+        """Keys of bays of which a contact may have proved what they waited for, since the last time."""
         waiting = {key: span.start for key, span in self._waiting.items() if span.covers(now) and key in sites}
         evses = sorted({evse for key in waiting for evse in sites[key].bay.evses})
         if not evses:
@@ -52,14 +50,6 @@ class PromptParking(WrongParking):
             for key, since in waiting.items()
             if any(evse in news and news[evse] >= since for evse in sites[key].bay.evses)
         }
-
-    def _note(self, story: BayStory, now: datetime) -> None:
-        super()._note(story, now)
-        span = waits_for_contact(story, self._settings.timers)
-        if span is None:
-            self._waiting.pop(story.bay.key, None)
-        else:
-            self._waiting[story.bay.key] = span
 
 
 def waits_for_contact(story: BayStory, timers: Timers) -> Span | None:
