@@ -69,6 +69,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", _REDECODE_ARCHIVE),
     Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", ("rollup_touched", *RADIO_TABLES)),
     Grant(Role.MAINTENANCE, "SELECT, DELETE", ("binding_changed",)),
+    Grant(Role.MAINTENANCE, "SELECT, DELETE", ("late_reading",)),  # which the engine empties, where one runs
     Grant(Role.MAINTENANCE, "SELECT, INSERT, UPDATE", ("rollup_watermark", "maintenance_task")),
     Grant(Role.MAINTENANCE, "SELECT, INSERT", ("retention_run",)),
     Grant(Role.MAINTENANCE, "DELETE", ("asset_device",)),

@@ -23,6 +23,9 @@ from storage.statements import load
 _log = logging.getLogger(__name__)
 _QUERIES = load("maintenance")
 
+_LATE_KEPT = timedelta(days=366)
+"""The log of late hours is emptied by the alert engine; where none runs, it goes with the readings, or after a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
@@ -43,6 +46,7 @@ def core_expiries(retention: RetentionSettings) -> tuple[Expiry, ...]:
         Expiry("reception", "ns_time", retention.span("reception")),
         Expiry("device_event", "occurred_at", retention.span("device_event")),
         Expiry("gateway_stats", "occurred_at", retention.span("gateway_stats")),
+        Expiry("late_reading", "hour", readings_span(ParkingBay, retention) or _LATE_KEPT),
     )
 
 

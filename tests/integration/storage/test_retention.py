@@ -45,6 +45,16 @@ def test_rejected_messages_go_after_30_days(store: Store) -> None:
     assert store.maintain(NOW, RetentionSettings()).deleted == {"rejected": 1}
 
 
+@pytest.mark.parametrize(("kept", "left"), [(RetentionSettings(), 1), (FOR_EVER, 2)])
+def test_the_log_of_late_hours_goes_with_the_readings_where_no_engine_empties_it(
+    store: Store, kept: RetentionSettings, left: int
+) -> None:
+    for age in (89 * DAY, 91 * DAY, 400 * DAY):
+        store.execute("INSERT INTO late_reading (kind, hour) VALUES ('parking_bay', %s)", NOW - age)
+    assert store.maintain(NOW, kept).deleted == {"late_reading": 3 - left}
+    assert count(store, "late_reading") == left
+
+
 def test_every_deletion_is_recorded(store: Store) -> None:
     add_payloads(store, "payload_household", 15 * DAY, 16 * DAY)
     store.maintain(NOW, RetentionSettings())
