@@ -47,7 +47,7 @@ async def retry(settings: Settings, selection: Selection) -> Retried:
         partial(connect, settings.database, role=Role.INGEST, application_name="stadtfunk retry"),
         deadline=settings.database.timeouts.outer,
     )
-    connection = await connect(settings.database, application_name="stadtfunk retry")
+    connection = await connect(settings.database, role=Role.MAINTENANCE, application_name="stadtfunk retry")
     try:
         async for messages in find_all(connection, selection):
             done.still["unknown_source"] += sum(message.source not in known for message in messages)

@@ -14,7 +14,7 @@ from psycopg.errors import UndefinedTable
 
 from config.settings import Settings
 from portal.settings import HttpSettings
-from storage.database import connect, describe
+from storage.database import Role, connect, describe
 from storage.failures import Fatal, Retryable
 from storage.overview import Overview, overview
 
@@ -135,7 +135,7 @@ def quantile(values: Samples, histogram: str, share: float) -> float | None:
 
 async def _database(settings: Settings) -> tuple[Overview | None, str]:
     try:
-        connection = await connect(settings.database, application_name="stadtfunk status")
+        connection = await connect(settings.database, role=Role.MAINTENANCE, application_name="stadtfunk status")
         async with connection:
             return await overview(connection), ""
     except (Retryable, Fatal) as error:

@@ -174,6 +174,8 @@ def _password(settings: DatabaseSettings) -> str | None:
 
 def _connect_failure(error: psycopg.Error) -> Retryable | Fatal:
     """libpq tells a refusal's SQLSTATE only once the session stands; before, every failure may pass."""
+    if isinstance(error, psycopg.errors.InvalidParameterValue):  # of all that we set, only the role may be unknown
+        return Fatal("the roles of Stadtfunk are missing (22023): run `stadtfunk migrate`")
     if error.sqlstate is not None and action_for(error) is not Action.RETRY:
         return Fatal(f"the database refuses us ({error.sqlstate}): {type(error).__name__}")
     return Retryable(f"the database cannot be reached: {_first_line(error)}")

@@ -34,7 +34,7 @@ def devices(
     with reported():
         from stadtfunk.database import running
         from storage.batch import Outcome
-        from storage.database import connect
+        from storage.database import Role, connect
         from storage.overview import known_devices
 
         settings = load(config)
@@ -42,7 +42,7 @@ def devices(
         silent_since = None if silent is None else datetime.now(UTC) - timedelta(hours=silent)
 
         async def ask() -> "list[KnownDevice]":
-            connection = await connect(settings.database, application_name="stadtfunk devices")
+            connection = await connect(settings.database, role=Role.MAINTENANCE, application_name="stadtfunk devices")
             async with connection:
                 return await known_devices(
                     connection, limit=limit, search=search, outcome=outcome, silent_since=silent_since

@@ -121,11 +121,11 @@ def printable_bytes(payload: bytes) -> str:
 
 def _find(settings: "Settings", selection: "Selection", limit: int) -> "list[RejectedMessage]":
     from stadtfunk.database import running
-    from storage.database import connect
+    from storage.database import Role, connect
     from storage.rejected import find
 
     async def ask() -> "list[RejectedMessage]":
-        connection = await connect(settings.database, application_name="stadtfunk rejected")
+        connection = await connect(settings.database, role=Role.MAINTENANCE, application_name="stadtfunk rejected")
         async with connection:
             return await find(connection, selection, limit=limit)
 

@@ -193,6 +193,18 @@ def test_setting_up_again_changes_nothing(deployment):
     assert again.startswith("Assets: 0 new, 0 changed")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ingest status", "ingest devices", "ingest rejected list", "ingest rejected retry", "ingest redecode --list",
+        "engine alerts list", "setup portal token list", "setup status",
+    ],
+)  # fmt: skip
+def test_commands_of_runbooks_have_the_rights_of_the_service_that_they_run_in(deployment, line):
+    service, *command = line.split()
+    assert "permission denied" not in deployment.command(service, *command)
+
+
 async def test_uplinks_of_a_network_server_outside_come_through_the_proxy_and_are_stored(
     deployment, broker, trust, ingest, proxy
 ):
