@@ -1,5 +1,6 @@
 """Spans of time, half open and in order: what is true when, and for how long."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -61,7 +62,13 @@ def without(spans: Spans, holes: Spans) -> list[Span]:
 
 def covering(spans: Spans, at: datetime) -> bool:
     """True when one of the spans covers `at`."""
-    return any(span.covers(at) for span in spans)
+    return any(start <= at < end for start, end in spans)
+
+
+def touching(spans: Spans, within: Span) -> Spans:
+    """Those that overlap with `within` or meet it, uncut."""
+    first = bisect_left(spans, within.start, key=lambda span: span.end)
+    return spans[first : bisect_right(spans, within.end, first, key=lambda span: span.start)]
 
 
 def edges(spans: Spans) -> Iterator[datetime]:

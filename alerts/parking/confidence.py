@@ -1,5 +1,6 @@
 """How sure a case is: 100, and what lowers or raises it, each part with its reason."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from alerts.parking.inputs import EVER, Doubts
 from alerts.parking.occupancy import Occupancy, Presence
 from alerts.parking.points import BLOCKED, Piece
 from alerts.parking.settings import ParkingSettings
-from alerts.spans import Spans, covering
+from alerts.spans import Span, Spans, covering
 
 _PRIOR_CONFIRMED, _PRIOR_FALSE = 8, 2
 """Beta prior of a sensor's precision."""
@@ -71,25 +72,24 @@ class Judge:
 
     def flapped(self, at: datetime, *, within: timedelta | None = None) -> bool:
         """True when the sensor flapped at some time in the span `within` before `at`; without it, right now."""
-        times, count = self.presence.changes, self.settings.flapping_changes
-        recent = [time for time in times if time <= at]
-        oldest = at - (within or timedelta(0))
-        return any(
-            last >= oldest and last - first <= self.settings.timers.flapping
-            if within is not None
-            else at - first <= self.settings.timers.flapping
-            for first, last in zip(recent, recent[count - 1 :], strict=False)
-        )
+        changes, most, longest = self.presence.changes, self.settings.flapping_changes, self.settings.timers.flapping
+        end = bisect_right(changes, at)
+        if within is None:
+            return end >= most and at - changes[end - most] <= longest
+        begin = max(0, bisect_left(changes, at - within) - most + 1)
+        recent = changes[begin:end]
+        return any(last - first <= longest for first, last in zip(recent, recent[most - 1 :], strict=False))
 
     def _evse_age(self, at: datetime) -> timedelta:
-        last = max((min(span.end, at) for span in self.contacts if span.start <= at), default=None)
-        return timedelta.max if last is None else at - last
+        place = bisect_right(self.contacts, at, key=lambda span: span.start)
+        return at - min(self.contacts[place - 1].end, at) if place else timedelta.max
 
     def _sightings(self, at: datetime) -> int:
-        return sum(1 for one in self.presence.sightings if one.occupied and self.occupancy.since <= one.at <= at)
+        return sum(1 for one in self.presence.heard(Span(self.occupancy.since, at)) if one.occupied)
 
     def _missed(self, at: datetime) -> int:
-        return sum(1 for missing in self.presence.missing if self.occupancy.since < missing <= at)
+        missing = self.presence.missing
+        return bisect_right(missing, at) - bisect_right(missing, self.occupancy.since)
 
     def _record(self) -> tuple[int, int]:
         """How often this sensor was right and wrong in cases whose end was known before the vehicle came.

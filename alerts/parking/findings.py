@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from alerts.model import Ended, Finding, Json, Severity, SubjectKind
 from alerts.parking.confidence import score
@@ -205,8 +206,8 @@ def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:
                 "raw": one.raw,
                 "source": one.source,
             }
-            for one in story.statuses
-            if (end is None or one.at <= end) and _until_next(one, story.statuses) >= start
+            for one, until in _held(story.statuses)
+            if (end is None or one.at <= end) and until >= start
         ][-_MOST:],
         "transitions": [
             {"at": step.at.isoformat(), "state": step.state, "reason": step.reason} for step in verdict.transitions
@@ -214,10 +215,13 @@ def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:
     }
 
 
-def _until_next(status: Status, statuses: Sequence[Status]) -> datetime:
-    """Up to when a status held: the next one of the same charge point."""
-    later = [one.at for one in statuses if one.evse == status.evse and one.at > status.at]
-    return min(later, default=datetime.max.replace(tzinfo=status.at.tzinfo))
+def _held(statuses: Sequence[Status]) -> Iterator[tuple[Status, datetime]]:
+    """Statuses by charge point and time, each with the time up to which it held: that of the next one."""
+    for _, several in groupby(statuses, key=lambda one: one.evse):
+        times = [(at, list(same)) for at, same in groupby(several, key=lambda one: one.at)]
+        ends = [at for at, _ in times[1:]] + [EVER.end]
+        for (_, same), end in zip(times, ends, strict=True):
+            yield from ((one, end) for one in same)
 
 
 def _ticket(bay: Bay, ticket: Ticket) -> Finding:

@@ -6,10 +6,12 @@ point taken or gone cannot charge. A session belongs to the most recent arrival 
 cars lack a session than can be accused, the latest arrivals are meant, uncertainly.
 """
 
+from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 
 from alerts.charging.status import EvseState
 from alerts.parking.inputs import EVER
@@ -61,8 +63,8 @@ def shared_pieces(
     _link(cars, _sessions(points), timers)
     times = sorted({at for at in _breaks(cars, points, now) if at <= now})
     result: dict[str, list[Piece]] = {bay: [] for bay in members}
-    for start, end in pairwise(times):
-        for bay, piece in _judged(cars, points, Span(start, end)).items():
+    for span, there in _there(cars, times):
+        for bay, piece in _judged(there, points, span).items():
             result[bay].append(piece)
     return result
 
@@ -196,11 +198,21 @@ def _breaks(cars: Sequence[_Car], points: Sequence[Point], now: datetime) -> Ite
         yield from edges([piece.span for piece in point.pieces])
 
 
-def _judged(cars: Sequence[_Car], points: Sequence[Point], span: Span) -> dict[str, Piece]:
+def _there(cars: Sequence[_Car], times: Sequence[datetime]) -> Iterator[tuple[Span, Sequence[_Car]]]:
+    """Each time between two breaks, with the cars that are there, in the order of `cars`."""
+    coming = sorted(enumerate(cars), key=lambda one: one[1].occupancy.since, reverse=True)
+    near: list[tuple[int, _Car]] = []
+    for start, end in pairwise(times):
+        near = [one for one in near if one[1].until > start]
+        while coming and coming[-1][1].occupancy.since <= start:
+            insort(near, coming.pop(), key=itemgetter(0))
+        yield Span(start, end), [car for _, car in near if car.there(start)]
+
+
+def _judged(there: Sequence[_Car], points: Sequence[Point], span: Span) -> dict[str, Piece]:
     """One piece for each occupied bay in a time in which nothing changes."""
     at = span.start
-    there = [car for car in cars if car.there(at)]
-    seen = [next((piece for piece in point.pieces if piece.span.covers(at)), _NOWHERE) for point in points]
+    seen = [point.piece(at) or _NOWHERE for point in points]
     states = [piece.state for piece in seen]
     if EvseState.UNKNOWN in states:
         return {car.bay: Piece(span, EvseState.UNKNOWN) for car in there}

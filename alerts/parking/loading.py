@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from alerts.charging.status import EvseState, evse_key
 from alerts.parking.doubts import agreeing, load_doubts
 from alerts.parking.inputs import EVER, Bay, Frame, History, Link, Sighting, Sign, Status
-from alerts.parking.points import point
+from alerts.parking.points import SILENT, Contacts, point
 from alerts.parking.sensors import FOREVER, Sensors, load_sensors
 from alerts.parking.settings import ParkingSettings, Timers
 from alerts.parking.signs import SignSettings, out_of_service, signs_of
@@ -130,6 +130,7 @@ async def load_histories(
     frames = await _frames(connection, values, sensors)
     statuses, sources = await _statuses(connection, sites, windows, now)
     contacts = await _contacts(connection, min(windows[key] for key in keys) - timedelta(hours=1), now)
+    free = _free(statuses, sources, contacts, timers, now)
     bays, neighbours = [site.bay for site in sites], {site.bay.key: site.neighbours for site in sites}
     doubts = await load_doubts(connection, bays, neighbours, sensors, sightings, values, rule=rule, settings=settings)
     return {
@@ -138,7 +139,7 @@ async def load_histories(
             frames[site.bay.key],
             [one for evse in {link.evse: None for link in site.bay.served} for one in statuses[evse]],
             _together(site.bay.served, sources, contacts, timers),
-            _points_free(site, statuses, sources, contacts, timers, now),
+            _points_free(site, free),
             replace(
                 doubts[site.bay.key], second_sensor=agreeing(sightings[site.bay.key], others[site.bay.key], timers)
             ),
@@ -280,18 +281,21 @@ def _together(
     return reduce(common, known) if known else ()
 
 
-def _points_free(
-    site: Site,
+def _free(
     statuses: Mapping[str, Sequence[Status]],
     sources: Mapping[str, str],
     contacts: Mapping[str, Spans],
     timers: Timers,
     now: datetime,
-) -> Spans:
+) -> dict[str, list[Span]]:
+    """When each charge point was free."""
+    worth = Contacts(timers, now)
+    heard = {source: worth.of(spans) for source, spans in contacts.items()}
+    points = {evse: point(statuses[evse], heard.get(source, SILENT), timers, now) for evse, source in sources.items()}
+    return {evse: [piece.span for piece in one.pieces if piece.state.idle] for evse, one in points.items()}
+
+
+def _points_free(site: Site, free: Mapping[str, Sequence[Span]]) -> Spans:
     """When another charge point of the station was free."""
     own = {link.evse for link in site.bay.served}
-    others = [evse for evse in site.station_evses if evse not in own and evse in sources]
-    pieces = (
-        piece for evse in others for piece in point(statuses[evse], contacts.get(sources[evse], ()), timers, now).pieces
-    )
-    return joined(piece.span for piece in pieces if piece.state.idle)
+    return joined(span for evse in site.station_evses if evse not in own for span in free.get(evse, ()))

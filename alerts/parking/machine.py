@@ -105,13 +105,13 @@ class Machine:
 
     def _moments(self) -> Iterator[_Moment]:
         scene, since = self._scene, self._scene.judge.occupancy.since
-        times = {since, scene.end}
+        times, whole = {since, scene.end}, Span(since, scene.end)
         pieces = [piece.span for piece in scene.pieces]
         spans = (pieces, scene.known, scene.proven, scene.reserved, scene.limited, scene.out_of_service)
         doubts = (scene.judge.doubts.learning, scene.judge.doubts.battery_low, scene.judge.doubts.second_sensor)
         for several in (*spans, *doubts, scene.judge.occupancy.gaps, scene.others_free):
             times.update(edges(several))
-        times.update(one.at for one in scene.judge.presence.sightings)
+        times.update(one.at for one in scene.judge.presence.heard(whole))
         for stay in scene.stays:
             times.add(stay.legal_end + self._timers.stay_tolerance)
             times.add(stay.legal_end + scene.settings.overstay_alert)

@@ -1,9 +1,11 @@
 """From a sensor's messages to occupancies: order, debounce, merged gaps, times in which nothing is known."""
 
+from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from alerts.parking.inputs import EVER, Frame, Sighting
 from alerts.parking.settings import Timers
@@ -69,6 +71,11 @@ class Presence:
     missing: Sequence[datetime]
     pending: datetime | None = None
 
+    def heard(self, within: Span) -> Sequence[Sighting]:
+        """Its sightings from the span's begin to its end, both included."""
+        first = bisect_left(self.sightings, within.start, key=_at)
+        return self.sightings[first : bisect_right(self.sightings, within.end, first, key=_at)]
+
 
 def presence(
     sightings: Sequence[Sighting],
@@ -107,23 +114,39 @@ def ordered(sightings: Sequence[Sighting]) -> list[Sighting]:
     """
     by_time = sorted({(one.session, one.f_cnt, one.at): one for one in sightings}.values(), key=_by_time)
     result: list[Sighting] = []
-    counted: dict[str, list[Sighting]] = {}
+    sessions: dict[str, _Session] = {}
     for one in by_time:
-        before = counted.setdefault(one.session, [])
-        if one.event is BayEvent.STARTUP or any(other.f_cnt == one.f_cnt for other in before):
-            before.clear()
-        overtaken = [
-            other.at
-            for other in before
-            if 0 < other.f_cnt - one.f_cnt <= _LATE_FRAMES and one.at - other.at <= _LATE_WITHIN
-        ]
-        before.append(one)
-        result.append(one._replace(at=min(overtaken)) if overtaken else one)
+        overtaken_at = sessions.setdefault(one.session, _Session()).overtaken_at(one)
+        result.append(one if overtaken_at is None else one._replace(at=overtaken_at))
     return sorted(result, key=_by_time)
+
+
+class _Session:
+    """One LoRaWAN session up to a frame: counters since the last restart, and the frames that may overtake another."""
+
+    def __init__(self) -> None:
+        self._counters: set[int] = set()
+        self._recent: deque[Sighting] = deque()
+
+    def overtaken_at(self, one: Sighting) -> datetime | None:
+        """When a frame after it by its counter came before it; the next one in time is counted with it."""
+        if one.event is BayEvent.STARTUP or one.f_cnt in self._counters:
+            self._counters.clear()
+            self._recent.clear()
+        while self._recent and one.at - self._recent[0].at > _LATE_WITHIN:
+            self._recent.popleft()
+        found = next((other.at for other in self._recent if 0 < other.f_cnt - one.f_cnt <= _LATE_FRAMES), None)
+        self._counters.add(one.f_cnt)
+        self._recent.append(one)
+        return found
 
 
 def _by_time(one: Sighting) -> tuple[datetime, int]:
     return one.at, one.f_cnt
+
+
+def _at(one: Sighting) -> datetime:
+    return one.at
 
 
 def _stable(states: Sequence[Sighting], timers: Timers, now: datetime) -> tuple[list[Occupancy], datetime | None]:
@@ -189,11 +212,11 @@ def _with_gap(first: Occupancy, second: Occupancy) -> Occupancy:
 
 def _described(one: Occupancy, states: Sequence[Sighting]) -> Occupancy:
     """With what its first message says about the arrival."""
-    first = next(state for state in states if state.at == one.since and state.occupied)
+    place = bisect_left(states, one.since, key=_at)
+    first = next(state for state in islice(states, place, None) if state.occupied)
     if first.event is not BayEvent.HEARTBEAT:
         return one
-    before = max((state.at for state in states if state.at < one.since), default=None)
-    return replace(one, since_uncertain=True, came_after=before)
+    return replace(one, since_uncertain=True, came_after=states[place - 1].at if place else None)
 
 
 def _known(heard: Sequence[Sighting], timers: Timers, now: datetime) -> list[Span]:
@@ -207,9 +230,9 @@ def known_spans(heard: Sequence[Sighting], timers: Timers, *, occupied: bool | N
     Args:
         occupied: only such states.
     """
-    ends = [one.at for one in heard[1:]] + [EVER.end]
+    ends, stale = [one.at for one in heard[1:]] + [EVER.end], timers.occupancy_stale
     return joined(
-        Span(one.at, min(end, one.at + timers.occupancy_stale, one.until))
+        Span(one.at, min(end, one.at + stale, one.until))
         for one, end in zip(heard, ends, strict=False)
         if one.occupied is not None and occupied in (None, one.occupied)
     )

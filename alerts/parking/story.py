@@ -1,5 +1,6 @@
 """The story of bays: their messages, statuses and signs together. The one door of this package."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +15,12 @@ from alerts.parking.group import PLUG_IN_LATE, Member, shared_pieces, with_unsee
 from alerts.parking.inputs import EVER, Bay, History, Link, Regime, Sighting, Sign, Status
 from alerts.parking.machine import Machine, Scene
 from alerts.parking.occupancy import Occupancy, Presence, presence
-from alerts.parking.points import Piece, Point, point, serving
+from alerts.parking.points import Contacts, Piece, Point, point, serving
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.stay import Stay, in_force, sign_at, stays
 from alerts.parking.unseen import departed_unseen
 from alerts.parking.verdict import BayState, Verdict
-from alerts.spans import Span, Spans, common, joined, without
+from alerts.spans import Span, Spans, common, joined, touching, without
 
 
 class TicketKind(StrEnum):
@@ -79,7 +80,9 @@ def tell(bays: Sequence[Bay], histories: Mapping[str, History], rules: Rulebook,
     groups: dict[str, list[Bay]] = {}
     for bay in bays:
         groups.setdefault(bay.group or f"\0{bay.key}", []).append(bay)
-    return [story for several in groups.values() for story in _Group(several, histories, rules, now).stories()]
+    contacts = Contacts(rules.settings.timers, now)
+    parts = (_Group(several, histories, rules, contacts, now) for several in groups.values())
+    return [story for group in parts for story in group.stories()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,32 @@ class _Pool:
         return {evse: joined(spans) for evse, spans in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What all verdicts on one bay are made of; see `Scene`."""
+
+    presence: Presence
+    pieces: Sequence[Piece]
+    proven: Spans
+    asked: Sequence[datetime]
+
+
 class _Group:
     """Bays that share their charge points; mostly one bay."""
 
-    def __init__(self, bays: Sequence[Bay], histories: Mapping[str, History], rules: Rulebook, now: datetime) -> None:
+    def __init__(
+        self,
+        bays: Sequence[Bay],
+        histories: Mapping[str, History],
+        rules: Rulebook,
+        contacts: Contacts,
+        now: datetime,
+    ) -> None:
         self._bays = bays
         self._histories = {bay.key: histories.get(bay.key, History()) for bay in bays}
         self._rules = rules
         self._timers = rules.settings.timers
+        self._contacts = contacts
         self._now = now
         self._points: dict[str, Point] = {}
         for bay in bays:
@@ -146,7 +167,7 @@ class _Group:
 
     def _point(self, evse: str, contacts: Spans) -> Point:
         statuses = {one for history in self._histories.values() for one in history.statuses if one.evse == evse}
-        return point(sorted(statuses), _until(contacts, self._now), self._timers, self._now)
+        return point(statuses, self._contacts.of(contacts), self._timers, self._now)
 
     def _presence(self, bay: Bay) -> Presence:
         history = self._histories[bay.key]
@@ -210,20 +231,25 @@ class _Group:
     def _split(self, one: Occupancy, present: Presence, sessions: Sequence[Span]) -> Iterator[Occupancy]:
         """A session that begins late, after frames were missing, is another vehicle's."""
         late = one.since + self._timers.grace + PLUG_IN_LATE
-        inside = [span.start for span in sessions if one.since <= span.start < one.end(self._now)]
-        if inside and inside[0] > late:
-            unheard = departed_unseen(present, Span(one.since, one.end(self._now)), inside[0], self._timers)
-            if unheard is not None:
-                since = min(inside[0], unheard.next_heard)
-                yield replace(one, until=unheard.last_proof, closed_at=inside[0], left_unseen=True)
-                yield replace(one, since=since, since_uncertain=True, inferred=True, told_by=inside[0], came_after=None)
-                return
-        yield one
+        place = bisect_left(sessions, one.since, key=lambda session: session.start)
+        began = sessions[place].start if place < len(sessions) else EVER.end
+        unheard = None
+        if late < began < one.end(self._now):
+            unheard = departed_unseen(present, Span(one.since, one.end(self._now)), began, self._timers)
+        if unheard is None:
+            yield one
+        else:
+            since = min(began, unheard.next_heard)
+            yield replace(one, until=unheard.last_proof, closed_at=began, left_unseen=True)
+            yield replace(one, since=since, since_uncertain=True, inferred=True, told_by=began, came_after=None)
 
     # ---- one bay ------------------------------------------------------------------------------------------
 
     def _story(self, bay: Bay, present: Presence, pieces: Sequence[Piece]) -> BayStory:
-        verdicts = [self._verdict(bay, one, present, pieces) for one in present.occupancies]
+        statuses = sorted({one for one in self._histories[bay.key].statuses if one.at <= self._now})
+        asked = sorted(one.at for one in statuses if one.source == RECHECK)
+        seen = _Seen(present, pieces, self._proven(bay), asked)
+        verdicts = [self._verdict(bay, one, seen) for one in present.occupancies]
         state, since = BayState.FREE, None
         if verdicts and verdicts[-1].transitions:
             state, since = verdicts[-1].state, verdicts[-1].transitions[-1].at
@@ -235,13 +261,13 @@ class _Group:
             verdicts,
             list(self._tickets(present, verdicts)),
             present.sightings,
-            sorted({one for one in self._histories[bay.key].statuses if one.at <= self._now}),
+            statuses,
             min((time for time in due if time is not None and time > self._now), default=None),
             min((verdict.recheck_at for verdict in verdicts if verdict.recheck_at is not None), default=None),
             verdicts[-1].proven_late_at if verdicts else None,
         )
 
-    def _verdict(self, bay: Bay, one: Occupancy, present: Presence, pieces: Sequence[Piece]) -> Verdict:
+    def _verdict(self, bay: Bay, one: Occupancy, seen: _Seen) -> Verdict:
         settings, calendar = self._rules.settings, self._rules.calendar
         history = self._histories[bay.key]
         sign = sign_at(bay.signs, one.since)
@@ -249,18 +275,18 @@ class _Group:
         signed = in_force(bay.signs, sign.regime, whole) if sign is not None else []
         scene = Scene(
             settings,
-            Judge(settings, present, one, _until(history.contacts, self._now), history.doubts),
+            Judge(settings, seen.presence, one, self._contacts.of(history.contacts).heard, history.doubts),
             sign,
-            pieces,
-            present.known,
-            self._proven(bay),
-            joined(hours for span, held in signed for hours in calendar.spans(held.reservation, span)),
-            joined(hours for span, held in signed for hours in calendar.spans(held.stay_hours, span)),
-            joined([*bay.out_of_service, *without([whole], [span for span, _ in signed])]),
-            history.points_free,
-            sorted(status.at for status in history.statuses if status.source == RECHECK and status.at <= self._now),
-            _stays(sign, whole, calendar),
-            whole.end,
+            pieces=[piece for piece in seen.pieces if piece.span.start <= whole.end and piece.span.end >= whole.start],
+            known=touching(seen.presence.known, whole),
+            proven=touching(seen.proven, whole),
+            reserved=joined(hours for span, held in signed for hours in calendar.spans(held.reservation, span)),
+            limited=joined(hours for span, held in signed for hours in calendar.spans(held.stay_hours, span)),
+            out_of_service=joined([*bay.out_of_service, *without([whole], [span for span, _ in signed])]),
+            others_free=touching(history.points_free, whole),
+            asked=seen.asked,
+            stays=_stays(sign, whole, calendar),
+            end=whole.end,
         )
         verdict = Machine(scene).run()
         opened_at = verdict.case.raised[0].opened_at if verdict.case.raised else one.since
@@ -288,8 +314,3 @@ def _stays(sign: Sign | None, whole: Span, calendar: Calendar) -> Sequence[Stay]
     if sign is None or sign.regime is Regime.NONE:
         return ()
     return stays(sign, whole.start, whole.end, calendar)
-
-
-def _until(contacts: Spans, now: datetime) -> list[Span]:
-    """Contacts up to now: a later one proves nothing yet."""
-    return [Span(one.start, min(one.end, now)) for one in contacts if one.start <= now]
