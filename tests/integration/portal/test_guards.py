@@ -147,7 +147,8 @@ async def test_a_restarted_database_costs_no_visitor_an_error(database_settings)
         browser = await portal.login("olga")
         with psycopg.connect(database_settings.dsn, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stadtfunk portal'"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE application_name = 'stadtfunk portal'"
             )
         assert (await browser.get("/account")).status_code == 200
 
