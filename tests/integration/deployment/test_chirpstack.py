@@ -24,6 +24,7 @@ def test_events_and_frames_travel_at_qos_1_over_tls_and_sessions_last(configurat
     for link in (configuration["integration"]["mqtt"], region["gateway"]["backend"]["mqtt"]):
         assert link["qos"] == 1
         assert link["clean_session"] is False
+        assert link["session_expiry_interval"] == "24h"  # which MQTT 5 wants besides
         assert link["client_id"]
         assert len(link["client_id"]) <= 23  # more is not promised to work
         assert link["server"] == "ssl://mosquitto:8883"

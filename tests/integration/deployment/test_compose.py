@@ -198,6 +198,8 @@ def test_a_city_changes_names_ports_and_files_by_its_environment():
         }
     )
     portal = changed["services"]["portal"]["environment"]
+    engine = changed["services"]["engine"]["environment"]
+    assert engine["STADTFUNK_PORTAL__PUBLIC_URL"] == portal["STADTFUNK_PORTAL__PUBLIC_URL"]  # links in messages
     assert portal["STADTFUNK_PORTAL__PUBLIC_URL"] == "https://stadtfunk.example.org"
     assert portal["STADTFUNK_PORTAL__TRUSTED_PROXIES"] == "[10.9.8.0/28]"
     assert changed["networks"]["web"]["ipam"]["config"] == [{"subnet": "10.9.8.0/28"}]

@@ -224,6 +224,16 @@ async def test_uplinks_of_a_network_server_outside_come_through_the_proxy_and_ar
     assert users == [("stadtfunk_ingest_login",)]
 
 
+async def test_the_doctor_finds_nothing_wrong_with_the_deployment(deployment, ports, ingest):
+    await until_ready(ingest)
+    command = [*STADTFUNK, "doctor", "--json"]
+    environment = deployment.environment("ingest", STADTFUNK_HTTP__PORT=ports["ingest"])
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment, cwd=deployment.folder, capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
 async def test_engine_and_portal_get_ready_with_their_own_logins(deployment, ports, portal):
     await until_ready(portal)
     with deployment.start("engine", ports["engine"], STADTFUNK_HTTP__PORT=ports["engine"]) as engine:
