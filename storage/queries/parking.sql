@@ -78,15 +78,20 @@ CROSS JOIN LATERAL (
 ) AS t
 
 -- name: sightings
+-- OFFSET 0, here and below: else the planner joins first and filters by time later, and reads a device's whole history.
 SELECT w.key, d.id, p.observed_at, p.occupied AND p.event IS DISTINCT FROM 'startup', p.occupied IS NOT NULL
     AND p.event IN ('change', 'heartbeat') AND p.blocked IS NOT TRUE AND p.flags & 1 = 0,
     p.event, p.uplink_f_cnt, coalesce(u.dev_addr, ''), p.device_id, p.uplink_ns_time, coalesce(v.name, '')
 FROM unnest(%(keys)s::text[], %(starts)s::timestamptz[]) AS w (key, start)
 JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
 JOIN asset_device AS d ON d.asset_id = a.id
-JOIN parking_bay AS p ON p.device_id = d.device_id
-    AND p.subject = coalesce(d.subject, '') AND p.channel = coalesce(d.channel, 0)
-    AND p.observed_at >= greatest(w.start, d.valid_from) AND p.observed_at < least(d.valid_to, %(now)s)
+CROSS JOIN LATERAL (
+    SELECT r.*
+    FROM parking_bay AS r
+    WHERE r.device_id = d.device_id AND r.subject = coalesce(d.subject, '') AND r.channel = coalesce(d.channel, 0)
+        AND r.observed_at >= greatest(w.start, d.valid_from) AND r.observed_at < least(d.valid_to, %(now)s)
+    OFFSET 0
+) AS p
 LEFT JOIN uplink AS u
     ON u.device_id = p.device_id AND u.ns_time = p.uplink_ns_time AND u.f_cnt = p.uplink_f_cnt
 LEFT JOIN decoder_version AS v ON v.id = p.decoder_id
@@ -97,8 +102,13 @@ SELECT w.key, d.id, u.ns_time, u.dev_addr, u.f_cnt
 FROM unnest(%(keys)s::text[], %(starts)s::timestamptz[]) AS w (key, start)
 JOIN asset AS a ON a.kind = 'bay' AND a.key = w.key
 JOIN asset_device AS d ON d.asset_id = a.id
-JOIN uplink AS u ON u.device_id = d.device_id
-    AND u.ns_time >= greatest(w.start, d.valid_from) AND u.ns_time < least(d.valid_to, %(now)s)
+CROSS JOIN LATERAL (
+    SELECT f.ns_time, f.dev_addr, f.f_cnt
+    FROM uplink AS f
+    WHERE f.device_id = d.device_id
+        AND f.ns_time >= greatest(w.start, d.valid_from) AND f.ns_time < least(d.valid_to, %(now)s)
+    OFFSET 0
+) AS u
 
 -- name: before
 -- What a sensor did in its bay before the window: how often it told a change, counted up to what it has to learn, and
@@ -155,10 +165,14 @@ SELECT w.key, p.observed_at
 FROM unnest(%(keys)s::text[], %(others)s::text[], %(starts)s::timestamptz[]) AS w (key, other, start)
 JOIN asset AS a ON a.kind = 'bay' AND a.key = w.other
 JOIN asset_device AS d ON d.asset_id = a.id
-JOIN parking_bay AS p ON p.device_id = d.device_id
-    AND p.subject = coalesce(d.subject, '') AND p.channel = coalesce(d.channel, 0)
-    AND p.observed_at >= greatest(w.start, d.valid_from) AND p.observed_at < least(d.valid_to, %(now)s)
-    AND p.event = 'change'
+CROSS JOIN LATERAL (
+    SELECT r.observed_at
+    FROM parking_bay AS r
+    WHERE r.device_id = d.device_id AND r.subject = coalesce(d.subject, '') AND r.channel = coalesce(d.channel, 0)
+        AND r.observed_at >= greatest(w.start, d.valid_from) AND r.observed_at < least(d.valid_to, %(now)s)
+        AND r.event = 'change'
+    OFFSET 0
+) AS p
 
 -- name: statuses
 SELECT e.evse_key, e.source, s.at, s.status, s.raw_status, s.source, s.id
