@@ -3,10 +3,10 @@
 from typing import Final
 
 from dashboards.looks import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Look, View
-from dashboards.panels import BOOLEAN, NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, row, sql
+from dashboards.panels import BOOLEAN, NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, number, row, sql
 from dashboards.queries import HOURLY_UNTIL, RAW_UNTIL, chosen
 from dashboards.variables import DISTRICT, asset
-from dashboards.words import States, said, texts
+from dashboards.words import States, counted, said, texts
 
 TREE_STATES: Final[States] = {
     "good": ("Gut versorgt", GREEN),
@@ -61,16 +61,13 @@ def build() -> Dashboard:
 
 
 def _number(title: str, value: str, source: str, *, description: str, look: Look, unit: str = "none") -> Panel:
-    return sql(
+    return number(
         title,
         f"SELECT {value} AS value\nFROM stadtfunk.{source} WHERE {_HERE}",
-        columns={"value": NUMBER},
-        view=View.STAT,
-        unit=unit,
         description=description,
         look=look,
         empty="Noch nichts gemessen",
-        width=4,
+        unit=unit,
     )
 
 
@@ -173,9 +170,7 @@ def _map() -> Panel:
 
 
 def _by_district() -> Panel:
-    counts = ",\n    ".join(
-        f"count(*) FILTER (WHERE state = '{state}') AS \"{text}\"" for state, text in texts(TREE_STATES).items()
-    )
+    counts = counted("state", texts(TREE_STATES))
     return sql(
         "Zustände nach Stadtteil",
         f"SELECT CASE WHEN district = '' THEN 'ohne' ELSE district END AS district,\n    {counts}\n"

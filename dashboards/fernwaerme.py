@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboards.looks import BLUE, GREEN, ORANGE, RED, YELLOW, Look, View
-from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, row, sql
+from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, number, row, sql
 from dashboards.queries import RAW_UNTIL, chosen
 from dashboards.variables import Variable
 
@@ -41,16 +41,13 @@ def build() -> Dashboard:
 
 
 def _number(title: str, query: str, *, description: str, look: Look, unit: str) -> Panel:
-    return sql(
+    return number(
         title,
         query,
-        columns={"value": NUMBER},
-        view=View.STAT,
-        unit=unit,
         description=f"{description} {_PRIVACY}",
         look=look,
         empty="Kein Stadtteil mit fünf Zählern",
-        width=4,
+        unit=unit,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dashboards.looks import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Look, View
-from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, row, sql
+from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, number, row, sql
 from dashboards.queries import ColumnType, chosen, grouped, ranged
 from dashboards.variables import DISTRICT, Variable, device
 from dashboards.words import ASSET_KINDS, said
@@ -60,17 +60,7 @@ def build() -> Dashboard:
 
 
 def _number(title: str, query: str, *, description: str, look: Look, unit: str = "none", empty: str = "–") -> Panel:
-    return sql(
-        title,
-        query,
-        columns={"value": NUMBER},
-        view=View.STAT,
-        unit=unit,
-        description=description,
-        look=look,
-        empty=empty,
-        width=4,
-    )
+    return number(title, query, description=description, look=look, empty=empty, unit=unit)
 
 
 def _numbers() -> list[Panel]:

@@ -119,6 +119,21 @@ def sql(
     return Panel(title, view, queries, unit, description, empty, look, width, height or _height(view), interval)
 
 
+def number(title: str, query: str, *, description: str, look: Look, empty: str, unit: str = "none") -> Panel:
+    """One number among those in the first row; `query` gives it as `value`."""
+    return sql(
+        title,
+        query,
+        columns={"value": NUMBER},
+        view=View.STAT,
+        unit=unit,
+        description=description,
+        look=look,
+        empty=empty,
+        width=4,
+    )
+
+
 def prom(
     title: str,
     queries: Mapping[str, str],

@@ -5,10 +5,10 @@ from typing import Final
 
 from alerts.phrases import CODES, REASONS
 from dashboards.looks import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Look, View
-from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, row, sql
+from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, number, row, sql
 from dashboards.queries import chosen
 from dashboards.variables import DISTRICT, Variable
-from dashboards.words import ALERT_STATES, States, said
+from dashboards.words import ALERT_STATES, States, counted, said
 from portal.inbox.words import OUTCOMES
 from storage.views import CASE_CODES
 
@@ -70,16 +70,13 @@ def build() -> Dashboard:
 
 
 def _number(title: str, value: str, source: str, *, description: str, look: Look, unit: str = "none") -> Panel:
-    return sql(
+    return number(
         title,
         f"SELECT {value} AS value\n{source}",
-        columns={"value": NUMBER},
-        view=View.STAT,
-        unit=unit,
         description=description,
         look=look,
         empty="Noch nichts erfasst",
-        width=4,
+        unit=unit,
     )
 
 
@@ -253,7 +250,7 @@ def _open_cases() -> Panel:
 
 
 def _by_code() -> Panel:
-    counts = ",\n    ".join(f"count(*) FILTER (WHERE code = '{code}') AS \"{text}\"" for code, text in _CODES.items())
+    counts = counted("code", _CODES)
     return sql(
         "Fälle je Tag",
         f"SELECT date_trunc('day', due_at, 'Europe/Berlin') AS time,\n    {counts}\n{_CASES}\nGROUP BY 1 ORDER BY 1",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboards.looks import GREEN, ORANGE, RED, YELLOW, Look, View
-from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, row, sql
+from dashboards.panels import NUMBER, TEXT, TIME, Dashboard, Panel, dashboard, number, row, sql
 from dashboards.queries import chosen
 from dashboards.variables import DISTRICT
 from dashboards.words import (
@@ -12,6 +12,7 @@ from dashboards.words import (
     ASSET_KINDS,
     ASSET_STATES,
     SEVERITIES,
+    counted,
     said,
     texts,
 )
@@ -40,17 +41,7 @@ def build() -> Dashboard:
 
 
 def _count(title: str, query: str, *, description: str, look: Look, unit: str = "none") -> Panel:
-    return sql(
-        title,
-        query,
-        columns={"value": NUMBER},
-        view=View.STAT,
-        unit=unit,
-        description=description,
-        look=look,
-        empty="Noch nichts erfasst",
-        width=4,
-    )
+    return number(title, query, description=description, look=look, empty="Noch nichts erfasst", unit=unit)
 
 
 def _numbers() -> list[Panel]:
@@ -140,9 +131,7 @@ def _map() -> Panel:
 
 
 def _states() -> Panel:
-    counts = ",\n    ".join(
-        f"count(*) FILTER (WHERE state = '{state}') AS \"{text}\"" for state, text in texts(ASSET_STATES).items()
-    )
+    counts = counted("state", texts(ASSET_STATES))
     return sql(
         "Zustände nach Art",
         f"SELECT {said('kind', ASSET_KINDS)} AS art,\n    {counts}\n"
@@ -201,9 +190,7 @@ def _open_alerts() -> Panel:
 
 
 def _alerts_by_day() -> Panel:
-    counts = ",\n    ".join(
-        f"count(*) FILTER (WHERE severity = '{severity}') AS \"{text}\"" for severity, text in texts(SEVERITIES).items()
-    )
+    counts = counted("severity", texts(SEVERITIES))
     return sql(
         "Neue Meldungen",
         f"SELECT date_bin(interval '$__interval', opened_at, timestamptz '2001-01-01') AS time,\n    {counts}\n"

@@ -44,3 +44,10 @@ def said(column: str, words: Mapping[str, str]) -> str:
 def texts(states: States) -> dict[str, str]:
     """The words of `states` without their colours, for `said`."""
     return {word: text for word, (text, _) in states.items()}
+
+
+def counted(column: str, words: Mapping[str, str]) -> str:
+    """SQL that counts rows by the value of a column: a result column for each of `words`, named by it."""
+    return ",\n    ".join(
+        f"count(*) FILTER (WHERE {column} = '{value}') AS \"{text}\"" for value, text in words.items()
+    )
