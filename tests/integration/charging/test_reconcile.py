@@ -1,7 +1,7 @@
 """Asking an operator: reconciliation of what pushes missed, full pulls, asking again before an alert, failures."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 import pytest
@@ -111,13 +111,14 @@ async def test_polls_ask_from_a_minute_before_the_last_one(make_stage, asked_by)
 async def test_once_a_night_everything_is_asked_for(make_stage, asked_by):
     async with make_stage(full_at_hour=3) as on:
         asked = asked_by(on)
-        asked.now = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+        today = datetime.now(UTC).date()
+        asked.now = datetime.combine(today + timedelta(days=2), time(22), tzinfo=UTC)
         await asked.operator.poll()
         on.cpo.set_status("LS02-1", "CHARGING", asked.now - timedelta(hours=5))
         asked.now += timedelta(hours=1)
         await asked.operator.poll()
         assert not [row for row in await on.statuses() if row[1] == "IN_USE"], "an incremental poll does not see it"
-        asked.now = datetime(2026, 11, 25, 2, 45, tzinfo=UTC)  # 3:45 in Mainz
+        asked.now += timedelta(hours=3, minutes=45)  # 3:45 or 4:45 in Mainz
         await asked.operator.poll()
         assert [row[0] for row in await on.statuses() if row[1] == "IN_USE"] == ["DEMZXELS021"]
 
