@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Set
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,11 +35,16 @@ class RuleSettings(BaseModel):
     @property
     def version(self) -> str:
         """A short digest of what its judgement depends on."""
-        judging = self.model_dump(mode="json", exclude=set(self.NOT_JUDGING))
-        return hashlib.sha256(json.dumps(judging, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        judging = self.model_dump(exclude=set(self.NOT_JUDGING))
+        return hashlib.sha256(json.dumps(judging, sort_keys=True, default=_written).encode()).hexdigest()[:12]
 
 
 class GradedSettings(RuleSettings):
     """Settings of rules whose alerts are all equally urgent."""
 
     severity: Severity = Field(default=Severity.WARNING, description="how urgent its alerts are")
+
+
+def _written(value: object) -> object:
+    """What JSON has no form for; sets in an order that is the same in every process."""
+    return sorted(map(str, value)) if isinstance(value, Set) else str(value)

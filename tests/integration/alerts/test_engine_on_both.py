@@ -64,7 +64,7 @@ async def judge(connection: Connection) -> None:
 
 async def work(connection: Connection) -> None:
     """What an officer does with the cases."""
-    for number, entry in enumerate(sorted(await open_cases(connection), key=lambda one: one.subject)):
+    for number, entry in enumerate(sorted(await open_cases(connection), key=lambda one: (one.subject, one.opened_at))):
         await act(connection, entry.number, Wish(action=Action.ACKNOWLEDGE, actor="demo"), now=NOW + 9 * HOUR)
         if number == 0:
             wish = Wish(action=Action.CLOSE, actor="demo", outcome=Outcome.KEIN_FAHRZEUG)
@@ -135,4 +135,6 @@ def _comparable(rows: Sequence[object]) -> list[str]:
 
 
 def _kept(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return sorted((key, value) for key, value in row.items() if key not in MADE_BY_CHANCE)
+    """Details of events have the number of their case, too."""
+    kept = {key: value for key, value in row.items() if key not in MADE_BY_CHANCE}
+    return sorted((key, _kept(value) if isinstance(value, dict) else value) for key, value in kept.items())

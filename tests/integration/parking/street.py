@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from psycopg.types.json import Jsonb
 
@@ -30,7 +31,7 @@ class Street:
 
     def bay(self, key: str, *, station: str, evses: Sequence[str], mapping: str = "FIXED", **attributes: object) -> str:
         """A bay with a sensor of its own; gives the sensor's DevEUI."""
-        device = f"{abs(hash(key)) % 16**12:016x}"
+        device = f"{crc32(key.encode()):016x}"
         values = {"station": station, "evses": list(evses), "mapping": mapping, **attributes}
         self.store.execute("INSERT INTO device (dev_eui) VALUES (%s)", device)
         self.store.execute(

@@ -1,5 +1,7 @@
 """The pure parts of the engine: dwell and hysteresis, turns, storms, grouping, escalation, the clock, settings."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -227,6 +229,21 @@ def test_a_version_is_a_digest_of_what_the_judgement_depends_on():
 
     assert version() == version(escalate_after="20m", hours=[{"from": "07:00"}])
     assert version() != version(after="20m")
+
+
+def test_versions_are_the_same_in_every_process():
+    told = (
+        "from alerts.settings import AlertSettings\n"
+        "rules = {'p': {'kind': 'wrong_parking'}, 's': {'kind': 'bay_sensor'}}\n"
+        "print([rule.version for rule in AlertSettings.model_validate({'rules': rules}).make_rules()])"
+    )
+    versions = {
+        subprocess.run(
+            [sys.executable, "-c", told], env={"PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(versions) == 1
 
 
 def test_an_unquoted_time_of_yaml_is_a_time():
