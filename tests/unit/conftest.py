@@ -1,7 +1,8 @@
 """Marks the unit tests that take their time: `make unit` leaves them out and stays a matter of seconds.
 
 They need no service either, but search many cases (Hypothesis, all decoders with random payloads), run the simulated
-city, have a worker process compile hundreds of codecs, or draw a whole report. `make test` runs them all.
+city, have a worker process compile hundreds of codecs, wait for files or threads, or draw a whole report. `make test`
+runs them all.
 """
 
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ import typer.testing
 
 _HERE = Path(__file__).parent
 SLOW = {
+    "alerts/test_engine_pure.py::test_versions_are_the_same_in_every_process",
     "charging/test_merge.py",
+    "cli/test_cli.py::test_help_imports_nothing_heavy",
     "cli/test_decoder.py",
     "cli/test_tables.py::test_it_is_tested_with_vectors_beside_the_configuration",
+    "dashboards/test_files.py",
     "decoders/test_collection.py",
     "decoders/test_tables.py::test_tables_keep_the_rules_of_the_collection",
     "demo/test_charge_points.py",
@@ -29,6 +33,7 @@ SLOW = {
     "demo/test_trees.py",
     "demo/test_weather.py",
     "demo/test_wire.py",
+    "deployment/test_secrets.py",
     "formats/test_fuzz.py",
     "javascript/test_adversarial.py",
     "javascript/test_buffer.py",
@@ -39,12 +44,17 @@ SLOW = {
     "javascript/test_world.py",
     "kit/test_checks.py",
     "kit/test_scaffold.py",
+    "mqtt/test_canary.py",
     "parking/test_group_properties.py",
     "parking/test_properties.py",
     "portal/test_without_extra.py",
+    "report/test_content.py",
     "report/test_pdf.py",
+    "report/test_table.py",
     "statistics/test_intervals.py",
     "statistics/test_measures.py",
+    "storage/test_spool.py",
+    "watching/test_watching.py",
 }
 """Files, or tests as `file::name`."""
 
@@ -55,6 +65,12 @@ def built_command_line() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
         yield
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that are left out as a whole are not even imported."""
+    left_out = config.option.markexpr == "not slow" and collection_path.is_relative_to(_HERE)
+    return True if left_out and collection_path.relative_to(_HERE).as_posix() in SLOW else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

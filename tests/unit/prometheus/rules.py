@@ -15,9 +15,15 @@ FILES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
 
+@cache
+def _read(file: Path) -> Any:
+    """What a file says, read by libyaml, which is ten times as fast."""
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+
 def rules(file: Path) -> list[dict[str, Any]]:
     """Every rule of a file."""
-    groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    groups = _read(file)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -42,7 +48,7 @@ def expectations() -> dict[str, list[bool]]:
     """By alert, for every look of a test at it: whether it shall fire then."""
     found: dict[str, list[bool]] = {}
     for file in TESTS:
-        for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]:
+        for test in _read(file)["tests"]:
             for look in test["alert_rule_test"]:
                 found.setdefault(look["alertname"], []).append(bool(look["exp_alerts"]))
     return found
