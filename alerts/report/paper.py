@@ -183,7 +183,49 @@ class Paper(TaggedPDF):
                 self._row(columns, row, height, shaded=number % 2 == 1)
         self.ln(2)
 
+    def listing(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, height: float = 4.4) -> None:
+        """Rows of texts of any length, each as high as its longest cell; the titles come again on every page.
+
+        Args:
+            height: of a line.
+        """
+        self.make_room(height * 6)
+        self._titles(columns, height + 1.8)
+        self.write_in(9)
+        for row in rows:
+            cells = [self._lines(text, width) for text, width in zip(row, self._widths(columns), strict=True)]
+            needs = height * max(map(len, cells)) + 1.8
+            if self.get_y() + needs > BOTTOM:
+                self.add_page()
+                self._titles(columns, height + 1.8)
+                self.write_in(9)
+            top = self.get_y()
+            with self.tagged(Tag.TEXT, alt=_spoken(columns, row)):
+                self._wrapped(columns, cells, height)
+            self.line(MARGIN, top + needs, MARGIN + WIDTH, top + needs)
+            self.set_xy(MARGIN, top + needs)
+        self.ln(2)
+
+    def _wrapped(self, columns: Sequence[Column], cells: Sequence[Sequence[str]], height: float) -> None:
+        left, top = MARGIN + PADDING, self.get_y() + 0.9
+        for lines, width in zip(cells, self._widths(columns), strict=True):
+            for number, line in enumerate(lines):
+                self.set_xy(left, top + number * height)
+                self.cell(width, height, line)
+            left += width
+
+    def _lines(self, text: str, width: float) -> Sequence[str]:
+        lines = self.multi_cell(width - 2.5, 4, text, align="L", dry_run=True, output="LINES")
+        assert isinstance(lines, list)
+        return lines or [""]
+
+    def _widths(self, columns: Sequence[Column]) -> list[float]:
+        whole, room = sum(column.share for column in columns), WIDTH - 2 * PADDING
+        return [room * column.share / whole for column in columns]
+
     def _titles(self, columns: Sequence[Column], height: float) -> None:
+        if not any(column.title for column in columns):
+            return
         self.write_in(8.5, bold=True, color=MUTED)
         self.set_draw_color(MUTED)
         with self.decoration():  # every row tells its titles
@@ -195,10 +237,8 @@ class Paper(TaggedPDF):
         if shaded:
             self.set_fill_color(PALE)
             self.rect(MARGIN, self.get_y(), WIDTH, height, style="F")
-        whole, room = sum(column.share for column in columns), WIDTH - 2 * PADDING
         self.set_x(MARGIN + PADDING)
-        for column, text in zip(columns, row, strict=True):
-            width = room * column.share / whole
+        for column, text, width in zip(columns, row, self._widths(columns), strict=True):
             self.cell(width, height, self.fitting(text, width - 2.5), align="R" if column.right else "L")
         self.ln(height)
 

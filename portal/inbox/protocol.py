@@ -1,56 +1,25 @@
-"""The Vorgangsprotokoll as PDF: A4, German, one column of what, when and by whom, with the head of the hash chain.
-
-The fonts are the ones that every PDF reader has; what they cannot show is replaced.
-"""
+"""The Vorgangsprotokoll as PDF: A4, German, one column of what, when and by whom, with the head of the hash chain."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from fpdf import FPDF
 from fpdf.enums import XPos, YPos
-from fpdf.fonts import FontFace
 
 from alerts.evidence import Document
+from alerts.report.paper import INK, MUTED, PRIMARY, WIDTH, Color, Column, Paper
+from alerts.report.tagging import Tag
 from portal.inbox import story, words
 from portal.inbox.entries import Entry
 from portal.times import clock, duration, moment
 
-_TEXT: Final = (22, 35, 42)
-_MUTED: Final = (82, 98, 106)
-_ACCENT: Final = (11, 93, 102)
-_LINE: Final = (200, 208, 206)
-_HEAD: Final = FontFace(emphasis="BOLD", color=_MUTED, fill_color=(240, 242, 240))
-_REPLACED: Final = str.maketrans(
-    {"–": "-", "—": "-", "„": '"', "“": '"', "”": '"', "‚": "'", "‘": "'", "’": "'", "…": "...", "≥": ">=", "−": "-"}
-)
-
-
-class _Paper(FPDF):
-    """A4 with the case's number and page numbers at the foot."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(format="A4")
-        self.number = number
-        self.set_margins(20, 18)
-        self.set_auto_page_break(True, margin=22)
-        self.set_title(f"Vorgangsprotokoll {number}")
-        self.set_lang("de-DE")
-        self.set_creator("Stadtfunk")
-        self.add_page()
-
-    def footer(self) -> None:
-        self.set_y(-15)
-        self.set_font("helvetica", size=8)
-        self.set_text_color(*_MUTED)
-        self.cell(0, 5, f"Vorgang {self.number}")
-        self.set_x(20)
-        self.cell(0, 5, f"Seite {self.page_no()} von {{nb}}", align="R")
+_PAIRS: Final = (Column("", 50), Column("", 120))
 
 
 def protocol(entry: Entry, found: Document) -> bytes:
     """The PDF of a case."""
-    paper = _Paper(entry.number)
+    paper = Paper(f"Vorgangsprotokoll {entry.number}", f"Vorgang {entry.number}")
+    paper.add_page()
     _title(paper, entry, found)
     _facts(paper, entry, found)
     _section(paper, "Verlauf", "Zeiten in Mainzer Ortszeit, das Neueste zuerst.")
@@ -63,21 +32,20 @@ def protocol(entry: Entry, found: Document) -> bytes:
     return bytes(paper.output())
 
 
-def _title(paper: _Paper, entry: Entry, found: Document) -> None:
-    paper.set_text_color(*_ACCENT)
-    _write(paper, "Vorgangsprotokoll", size=10, bold=True)
-    paper.set_text_color(*_TEXT)
-    _write(paper, f"{entry.street}, Platz {entry.bay}" if entry.bay else entry.street, size=18, bold=True, height=9)
-    _write(paper, entry.what, size=13, height=7)
-    paper.set_text_color(*_MUTED)
+def _title(paper: Paper, entry: Entry, found: Document) -> None:
+    _write(paper, "Vorgangsprotokoll", size=10, bold=True, color=PRIMARY)
+    _write(
+        paper, f"{entry.street}, Platz {entry.bay}" if entry.bay else entry.street, size=18, bold=True, tag=Tag.TITLE
+    )
+    _write(paper, entry.what, size=13)
     made = datetime.fromisoformat(found["exported_at"])
-    _write(paper, f"Vorgang {entry.number}, erstellt am {moment(made)} Uhr", size=9)
+    _write(paper, f"Vorgang {entry.number}, erstellt am {moment(made)} Uhr", size=9, color=MUTED)
     paper.ln(2)
-    _write(paper, found["notice"], size=9)
-    paper.ln(3)
+    paper.paragraph(found["notice"], color=MUTED, size=9)
+    paper.ln(2)
 
 
-def _facts(paper: _Paper, entry: Entry, found: Document) -> None:
+def _facts(paper: Paper, entry: Entry, found: Document) -> None:
     facts, case = entry.facts, found["case"]
     regime = words.REGIMES.get(str(facts.get("regime") or ""), "-")
     rows = [
@@ -92,17 +60,17 @@ def _facts(paper: _Paper, entry: Entry, found: Document) -> None:
         ("Regel", f"{case['rule']}, Fassung {case['rule_version']}; Schild {facts.get('sign_version') or '-'}"),
         ("Merkmale", ", ".join(words.BADGES.get(badge, badge) for badge in entry.badges) or "-"),
     ]
-    _table(paper, None, (50, 120), rows)
+    paper.listing(_PAIRS, rows)
 
 
-def _confidence(paper: _Paper, entry: Entry) -> None:
+def _confidence(paper: Paper, entry: Entry) -> None:
     parts = entry.facts.get("confidence_parts")
     _section(paper, "Sicherheit", "Ausgangswert 100; jeder Zweifel senkt ihn.")
     rows = [(words.DOUBTS.get(part["reason"], part["reason"]), f"{part['change']:+d}") for part in parts or ()]
     _table(paper, ("Grund", "Änderung"), (130, 40), [*rows, ("Ergebnis", str(entry.confidence))])
 
 
-def _evidence(paper: _Paper, bay: story.Bay, heard: Mapping[str, str]) -> None:
+def _evidence(paper: Paper, bay: story.Bay, heard: Mapping[str, str]) -> None:
     hint = "Zähler: fortlaufende Nummer der Funkmeldung. Empfang: stärkstes Gateway, solange er gespeichert ist."
     _section(paper, f"Meldungen des Bodensensors, {bay.key}", hint)
     rows = [
@@ -141,12 +109,13 @@ def _heard(radio: Iterable[Mapping[str, object]]) -> dict[str, str]:
     }
 
 
-def _seal(paper: _Paper, found: Document) -> None:
+def _seal(paper: Paper, found: Document) -> None:
     _section(paper, "Prüfsumme", "Kopf der Hash-Kette (SHA-256) über alle Ereignisse dieses Vorgangs.")
+    paper.set_text_color(INK)
     paper.set_font("courier", size=9)
-    paper.multi_cell(0, 5, found["head"] or "-", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    paper.set_text_color(*_MUTED)
-    _write(paper, "Prüfen: stadtfunk evidence verify DATEI.json --head PRÜFSUMME", size=9)
+    with paper.tagged(Tag.TEXT):
+        paper.cell(WIDTH, 5, found["head"] or "-", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    _write(paper, "Prüfen: stadtfunk evidence verify DATEI.json --head PRÜFSUMME", size=8.5, color=MUTED)
 
 
 def _line(line: story.Line) -> Sequence[str]:
@@ -155,42 +124,22 @@ def _line(line: story.Line) -> Sequence[str]:
     return _exact(line.at), line.what, who, "; ".join(filter(None, (line.reason, line.note, late)))
 
 
-def _section(paper: _Paper, title: str, hint: str) -> None:
-    paper.ln(5)
-    if paper.will_page_break(30):
-        paper.add_page()
-    paper.set_text_color(*_TEXT)
-    _write(paper, title, size=12, bold=True, height=7)
-    paper.set_text_color(*_MUTED)
-    _write(paper, hint, size=8)
-    paper.ln(1)
+def _section(paper: Paper, title: str, hint: str) -> None:
+    paper.heading(title, needs=24)
+    paper.caption(hint)
 
 
-def _table(paper: _Paper, head: Sequence[str] | None, widths: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
-    paper.set_font("helvetica", size=9)
-    paper.set_text_color(*_TEXT)
-    paper.set_draw_color(*_LINE)
-    found = [tuple(map(_shown, row)) for row in rows] or [("keine", *[""] * (len(widths) - 1))]
-    with paper.table(
-        col_widths=tuple(widths),
-        headings_style=_HEAD,
-        borders_layout="HORIZONTAL_LINES",
-        first_row_as_headings=head is not None,
-        line_height=5,
-        padding=1,
-        text_align="LEFT",
-    ) as table:
-        for row in [*([tuple(map(_shown, head))] if head else []), *found]:
-            table.row(row)
+def _table(paper: Paper, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
+    columns = [Column(title, share) for title, share in zip(head, widths, strict=True)]
+    paper.listing(columns, list(rows) or [("keine", *[""] * (len(widths) - 1))])
 
 
-def _write(paper: _Paper, text: str, *, size: float, bold: bool = False, height: float = 5) -> None:
-    paper.set_font("helvetica", style="B" if bold else "", size=size)
-    paper.multi_cell(0, height, _shown(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-
-def _shown(text: object) -> str:
-    return str(text).translate(_REPLACED).encode("latin-1", "replace").decode("latin-1")
+def _write(
+    paper: Paper, text: str, *, size: float, bold: bool = False, color: Color = INK, tag: Tag = Tag.TEXT
+) -> None:
+    paper.write_in(size, bold=bold, color=color)
+    with paper.tagged(tag):
+        paper.multi_cell(WIDTH, size * 0.5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
 def _exact(at: datetime) -> str:

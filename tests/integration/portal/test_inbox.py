@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import re
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pypdf import PdfReader
 
 from alerts.evidence import verify
 from alerts.model import Severity
@@ -265,11 +267,22 @@ async def test_the_protocol_proves_itself_and_its_export_is_written_down(streets
     assert document["case"]["evidence"]["uplinks"][1]["f_cnt"] == 872
     pdf = await browser.get(f"/inbox/cases/{number}/protokoll.pdf")
     assert pdf.headers["content-type"] == "application/pdf"
-    assert pdf.content.startswith(b"%PDF-")
+    _can_be_read_aloud(PdfReader(io.BytesIO(pdf.content)), found.head)
     exports = rows(database_settings, "SELECT username, subject, detail FROM audit_log WHERE action = 'case_exported'")
     assert [detail["head"] for _, _, detail in exports] == [found.head, found.head]
     document["case"]["facts"]["bay"] = "MZ-LS01-2"
     assert not verify(document).sound
+
+
+def _can_be_read_aloud(paper, head):
+    text = "\n".join(page.extract_text() for page in paper.pages)
+    assert "Fahre hin – bis gleich" in text
+    assert head in text
+    [document] = paper.trailer["/Root"]["/StructTreeRoot"]["/K"]
+    tagged = [element.get_object() for element in document.get_object()["/K"]]
+    assert [one["/S"] for one in tagged].count("/H1") == 1
+    assert sum(one["/S"] == "/H2" for one in tagged) >= 5
+    assert any("Fahre hin – bis gleich" in str(one.get("/Alt", "")) for one in tagged), "a row tells its cells"
 
 
 async def test_the_protocol_names_who_heard_the_sensor(streets, portal, database_settings):
