@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from alerts.events import canonical
-from alerts.model import AlertState, Ended, Finding, Findings
+from alerts.model import AlertState, Disproof, Ended, Finding, Findings
 
 HISTORY_CHANGED = "history_changed"
+DISPROVED = "disproved"
 CAUSE_GONE = "cause_gone"
 SUPERSEDED = "superseded"
 BANDS = (50, 80)
@@ -32,6 +33,8 @@ class Step(StrEnum):
     END = "end"
     CORRECT = "correct"
     """Ended otherwise than was thought."""
+    DISPROVE = "disprove"
+    """Was over by itself, and never was: later data show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step; `finding` is None when the rule no longer finds the episode."""
+    """One step; `finding` is None when the rule no longer finds the episode, `disproof` when nothing disproves it."""
 
     step: Step
     finding: Finding | None
     known: Known | None = None
     ended: Ended | None = None
+    disproof: Disproof | None = None
 
     @property
     def subject(self) -> str:
@@ -80,7 +84,17 @@ class Change:
         return one.subject
 
 
-_ORDER = (Step.ADOPT, Step.END, Step.CORRECT, Step.BACKFILL, Step.UPDATE, Step.REFRESH, Step.REOPEN, Step.OPEN)
+_ORDER = (
+    Step.ADOPT,
+    Step.END,
+    Step.CORRECT,
+    Step.DISPROVE,
+    Step.BACKFILL,
+    Step.UPDATE,
+    Step.REFRESH,
+    Step.REOPEN,
+    Step.OPEN,
+)
 
 
 def plan(findings: Findings, known: Sequence[Known], now: datetime) -> list[Change]:
@@ -103,6 +117,7 @@ def plan(findings: Findings, known: Sequence[Known], now: datetime) -> list[Chan
         else:
             changes += _meet(row, finding, findings.version)
     changes += _absences(orphans.values(), findings, current, now)
+    changes += _disproofs(findings.disproved, by_key)
     return sorted(changes, key=lambda change: _ORDER.index(change.step))
 
 
@@ -189,6 +204,17 @@ def _absences(
             yield Change(Step.END, None, row, _absent(findings, now))
         elif row.subject in current:
             yield Change(Step.END, None, row, Ended(current[row.subject].since, SUPERSEDED))
+
+
+def _disproofs(disproved: Iterable[Disproof], known: Mapping[tuple[str, str], Known]) -> Iterator[Change]:
+    """Cases that nobody closed and that are still what was looked at."""
+    for one in disproved:
+        row = known.get((one.subject, one.occurrence))
+        if row is None or row.closed_at is None or row.outcome or row.state is not AlertState.RESOLVED:
+            continue
+        if row.content_digest == one.content:
+            ended = Ended(row.closed_at, DISPROVED, AlertState.WITHDRAWN)
+            yield Change(Step.DISPROVE, None, row, ended, one)
 
 
 def _absent(findings: Findings, now: datetime) -> Ended:

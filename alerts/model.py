@@ -56,7 +56,7 @@ class EventKind(StrEnum):
     RESOLVED = "resolved"
     """By itself: the cause is gone."""
     WITHDRAWN = "withdrawn"
-    """By itself: the history that supported it has changed."""
+    """By itself: the history that supported it has changed; also after it was over by itself."""
     ESCALATED = "escalated"
     RENOTIFIED = "renotified"
 
@@ -124,6 +124,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Disproof:
+    """A case that ended by itself and that data which came later disprove.
+
+    Attributes:
+        subject, occurrence: name it as its finding did.
+        content: the digest of what was looked at; a case that says something else meanwhile stays as it is.
+        by: the messages and statuses that it did not know; plain JSON values.
+    """
+
+    subject: str
+    occurrence: str
+    content: str
+    by: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What one evaluation of a rule says.
 
@@ -133,6 +149,7 @@ class Findings:
             the rule explains ends itself (`explains_ends`), else resolved.
         window_start: findings before it are unknown, not absent.
         next_due: the earliest time at which the result can change without new data; None when only data can.
+        disproved: what is certain not to have been, though it was found once and ended by itself.
     """
 
     rule: str
@@ -142,3 +159,4 @@ class Findings:
     window_start: datetime
     explains_ends: bool = False
     next_due: datetime | None = None
+    disproved: tuple[Disproof, ...] = ()

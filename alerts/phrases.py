@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, Phrase]] = {
     "new_vehicle": Phrase("anderes Fahrzeug", "another vehicle"),
     "out_of_service": Phrase("außer Betrieb", "out of service"),
     "history_changed": Phrase("spätere Daten widersprechen", "later data contradict it"),
+    "disproved": Phrase("durch spätere Daten widerlegt", "disproved by later data"),
     "cause_gone": Phrase("Ursache besteht nicht mehr", "the cause is gone"),
     "cause_is_back": Phrase("Ursache besteht wieder", "the cause is back"),
     "superseded": Phrase("durch einen neuen Fall abgelöst", "replaced by a new case"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from alerts.changes import Change, Known, Step, content_digest, is_late, plan
+from alerts.changes import DISPROVED, Change, Known, Step, content_digest, is_late, plan
 from alerts.events import EventRow, NewEvent, append_all
 from alerts.model import AlertState, Ended, EventKind, Finding, Findings, Json, Severity
 from alerts.notify import enqueue
@@ -78,7 +78,9 @@ async def _apply(
     labels = await describe(connection, [alert_id for _, alert_id in done])
     events = [event for change, alert_id in done for event in _events(change, alert_id, labels[alert_id], now)]
     rows = await append_all(connection, events)
-    sent = await _tell(connection, labels, rows, _news(done), policy, now)
+    silent = {alert_id for change, alert_id in done if change.step is Step.DISPROVE}
+    told = [row for row in rows if row.alert_id not in silent]
+    sent = await _tell(connection, labels, told, _news(done), policy, now)
     steps: dict[Step, int] = {}
     for change, _ in done:
         steps[change.step] = steps.get(change.step, 0) + 1
@@ -94,6 +96,7 @@ async def describe(connection: Connection, ids: Sequence[int]) -> dict[int, Labe
 
 async def _known(connection: Connection, findings: Findings) -> list[Known]:
     keys = {(finding.subject, finding.occurrence) for finding in findings.findings}
+    keys |= {(one.subject, one.occurrence) for one in findings.disproved}
     values = {
         "rule": findings.rule,
         "subjects": [subject for subject, _ in keys],
@@ -128,6 +131,8 @@ async def _store(
     done = set(by_id)
     if step in (Step.END, Step.CORRECT):
         done = await _run(connection, "end_alerts" if step is Step.END else "correct_alerts", _ends(by_id), now)
+    elif step is Step.DISPROVE:
+        done = await _run(connection, "disprove_alerts", list(map(_disproved_row, by_id.values())), now)
     elif step is Step.REOPEN:
         done = await _run(connection, "reopen_alerts", [{"id": alert_id} for alert_id in by_id], now)
     found = [(alert_id, one.finding) for alert_id, one in by_id.items() if alert_id in done and one.finding is not None]
@@ -188,6 +193,11 @@ def _ends(by_id: Mapping[int, Change]) -> list[Mapping[str, Json]]:
     ]
 
 
+def _disproved_row(change: Change) -> Mapping[str, Json]:
+    assert change.known is not None
+    return {"id": change.known.id, "reason": DISPROVED, "content": change.known.content_digest}
+
+
 def _ended(done: Iterable[tuple[Change, int]]) -> list[int]:
     return [alert_id for change, alert_id in done if change.step is Step.END]
 
@@ -203,6 +213,10 @@ def _events(change: Change, alert_id: int, label: Label, now: datetime) -> Itera
         withdrawn = change.ended.state is AlertState.WITHDRAWN
         kind = EventKind.WITHDRAWN if withdrawn else EventKind.RESOLVED
         yield NewEvent(alert_id, kind, change.ended.at, reason=change.ended.reason, detail=detail)
+    elif change.disproof is not None and change.known is not None:
+        sealed: dict[str, Json] = {"content": change.known.content_digest, "ended": change.known.reason}
+        said = {**detail, **sealed, "by": dict(change.disproof.by)}
+        yield NewEvent(alert_id, EventKind.WITHDRAWN, now, reason=DISPROVED, detail=said)
     elif change.step is Step.REOPEN:
         yield NewEvent(alert_id, EventKind.REOPENED, now, reason="cause_is_back", detail=detail)
     elif change.step in _UPDATE_REASONS:

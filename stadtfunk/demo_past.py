@@ -19,7 +19,7 @@ from alerts.model import Finding, Findings
 from alerts.parking.verdict import Code
 from alerts.policy import Policy
 from alerts.reconcile import reconcile
-from alerts.rules import Rule
+from alerts.rules import Portioned, Rule
 from config.settings import Settings
 from stadtfunk.demo.parking import Stay
 from storage.database import Connection
@@ -93,10 +93,16 @@ async def play_cases(
 ) -> int:
     """Open and close the cases of the past that are over; returns how many were new. Role: alerts."""
     rule = settings.alerts.make_rule(RULE)
-    found = await rule.evaluate(connection, now, since=since)
+    past_rule = settings.alerts.make_past(RULE)
+    assert isinstance(past_rule, Portioned)
     rows = await (await connection.execute(_QUERIES["known_occurrences"], {"rule": RULE})).fetchall()
     known = {(subject, occurrence) for subject, occurrence in rows}
-    over = [one for one in found.findings if one.ended and (one.subject, one.occurrence) not in known]
+    over = [
+        one
+        async for found in past_rule.history(connection, since, now)
+        for one in found.findings
+        if one.ended and (one.subject, one.occurrence) not in known
+    ]
     calendar = Calendar(settings.alerts.calendar)
     for finding in sorted(over, key=lambda one: one.due_at):
         await _play(connection, rule, finding, past.cars, calendar)

@@ -54,6 +54,7 @@ CORE: tuple[Grant, ...] = (
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE, DELETE", ("notification",)),
     Grant(Role.ALERTS, "DELETE", ("rule_checkpoint", "device_interval")),
     Grant(Role.ALERTS, "SELECT, DELETE", ("late_reading",)),
+    Grant(Role.ALERTS, "SELECT", ("parking_month",)),
     Grant(Role.ALERTS, "SELECT, DELETE", ("push_subscription",)),  # a browser that has gone is forgotten
     Grant(Role.ALERTS, "SELECT (received_at, source, reason, decoder, last_seen_at)", ("rejected",)),  # no payload
     Grant(Role.ALERTS, "SELECT, INSERT, UPDATE", _CHARGING),

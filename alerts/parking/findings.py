@@ -8,7 +8,6 @@ from itertools import groupby
 from alerts.model import Ended, Finding, Json, Severity, SubjectKind
 from alerts.parking.confidence import score
 from alerts.parking.inputs import EVER, Bay, Regime, Status
-from alerts.parking.occupancy import Occupancy
 from alerts.parking.story import BayStory, Ticket, TicketKind
 from alerts.parking.verdict import Code, Verdict, latest_opening
 
@@ -21,7 +20,8 @@ _WEIGHTS = {Code.V1_NO_CHARGE: 3.0, Code.V2_AFTER_CHARGE: 2.0, Code.V3_MAX_STAY:
 _FULL_AGE = timedelta(minutes=60)
 _BASIS_WARNING = timedelta(days=60)
 _BEFORE = timedelta(hours=3)
-_MOST = 500
+EVIDENCE_MOST = 500
+"""The latest so many messages, and statuses, are its evidence."""
 
 _Cluster = list[tuple[BayStory, Verdict]]
 
@@ -158,7 +158,7 @@ def _facts(bay: Bay, verdict: Verdict) -> Mapping[str, Json]:
     return {
         "bay": bay.key,
         "station": bay.station,
-        "evses": _serving(bay, occupancy),
+        "evses": serving(bay, occupancy.since, occupancy.closed_at),
         "regime": None if sign is None else sign.regime,
         "sign_version": None if sign is None else sign.version,
         "legal_end": None if verdict.legal_end is None else verdict.legal_end.isoformat(),
@@ -174,10 +174,9 @@ def _facts(bay: Bay, verdict: Verdict) -> Mapping[str, Json]:
     }
 
 
-def _serving(bay: Bay, occupancy: Occupancy) -> list[Json]:
-    """The charge points that served the bay while the vehicle stood there."""
-    end = occupancy.closed_at or EVER.end
-    named = [link.evse for link in bay.served if link.valid.start < end and occupancy.since < link.valid.end]
+def serving(bay: Bay, since: datetime, until: datetime | None) -> list[Json]:
+    """The charge points that served the bay while a vehicle stood there."""
+    named = [link.evse for link in bay.served if link.valid.start < (until or EVER.end) and since < link.valid.end]
     return list(dict.fromkeys(named))
 
 
@@ -196,7 +195,7 @@ def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:
             }
             for one in story.sightings
             if start <= one.at and (end is None or one.at <= end)
-        ][-_MOST:],
+        ][-EVIDENCE_MOST:],
         "statuses": [
             {
                 "id": one.id,
@@ -206,16 +205,16 @@ def _evidence(story: BayStory, verdict: Verdict) -> Mapping[str, Json]:
                 "raw": one.raw,
                 "source": one.source,
             }
-            for one, until in _held(story.statuses)
+            for one, until in held(story.statuses)
             if (end is None or one.at <= end) and until >= start
-        ][-_MOST:],
+        ][-EVIDENCE_MOST:],
         "transitions": [
             {"at": step.at.isoformat(), "state": step.state, "reason": step.reason} for step in verdict.transitions
         ],
     }
 
 
-def _held(statuses: Sequence[Status]) -> Iterator[tuple[Status, datetime]]:
+def held(statuses: Sequence[Status]) -> Iterator[tuple[Status, datetime]]:
     """Statuses by charge point and time, each with the time up to which it held: that of the next one."""
     for _, several in groupby(statuses, key=lambda one: one.evse):
         times = [(at, list(same)) for at, same in groupby(several, key=lambda one: one.at)]

@@ -1,16 +1,16 @@
 """Stories of the city's bays, straight from the database; what the rules about bays have in common."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from alerts.calendar import Calendar
+from alerts.model import Disproof, Finding
+from alerts.parking.disproof import Told, disproved
 from alerts.parking.loading import Print, Site, load_histories, load_sites, sites_print
 from alerts.parking.settings import ParkingSettings
 from alerts.parking.signs import SignSettings
 from alerts.parking.story import BayStory, Rulebook, tell
 from storage.database import Connection
-
-_BEFORE = timedelta(days=1)
 
 
 class Teller:
@@ -49,8 +49,10 @@ class Teller:
         histories = await load_histories(connection, sites, windows, now, rule=self._rule, settings=settings)
         return tell([site.bay for site in sites], histories, self._rules, now)
 
-    async def since(self, connection: Connection, since: datetime, now: datetime) -> list[BayStory]:
-        """The stories of all bays, told from a day before `since` on."""
-        return await self.stories(
-            connection, list(self.sites.values()), dict.fromkeys(self.sites, since - _BEFORE), now
-        )
+    async def disproved(
+        self, connection: Connection, told: Told, found: Sequence[Finding], *, version: str
+    ) -> list[Disproof]:
+        """The cases, of the rule's version, that what is told disproves; `found`: all that it says."""
+        rules = self._rules
+        lateness, zone = rules.settings.timers.lateness, rules.calendar.zone
+        return await disproved(connection, told, found, rule=self._rule, version=version, lateness=lateness, zone=zone)

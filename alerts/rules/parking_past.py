@@ -1,16 +1,18 @@
 """Bays judged in stretches of the past: history that a rule is tried on, and history that came late.
 
-Live looks read a bay from its last departure on. Messages that arrive hours or weeks after they were made lie before
-that; the writer's log of late hours says where. Each of those stretches is told again, in portions of a few stations,
-and what ended in it becomes cases that were over before they were seen. Work goes on after a crash where it was.
+Live looks read a bay from its last departure on. Messages and statuses that arrive hours or weeks after they were made
+lie before that; the log of late hours says where. Each of those stretches is told again, in portions of a few stations:
+what ended in it becomes cases that were over before they were seen, and cases that ended by themselves and that it does
+not hold are disproved. Work goes on after a crash where it was.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.calendar import Calendar
-from alerts.model import Finding, Findings
+from alerts.model import Disproof, Finding, Findings
+from alerts.parking.disproof import Told
 from alerts.parking.findings import cases
 from alerts.parking.inputs import Bay
 from alerts.parking.loading import SETTLED_AFTER, Site, load_windows
@@ -52,7 +54,7 @@ class ParkingPast:
         name, version: of the rule whose cases these are.
     """
 
-    wakes = frozenset({"parking_bay"})
+    wakes = frozenset({"parking_bay", "evse_status"})
     pace = _PACE
 
     def __init__(
@@ -71,49 +73,57 @@ class ParkingPast:
             yield self._findings(found, since)
 
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
-        """See `Rule`: cases that were over before they were seen, of a portion of the bays whose messages came late."""
+        """See `Rule`: what late data say of the past, of a portion of the bays that they are about."""
         assert since is None, "history is told by `history`"
         late = self._late = self._late or await self._read_late(connection)
         if late is None:
             return self._findings((), now)
         found: Sequence[Finding] = ()
+        gone: Sequence[Disproof] = ()
         if late.waiting:
-            found = await self._ended_in(connection, late.waiting.pop(), late.span, now)
+            found, gone = await self._told_again(connection, late.waiting.pop(), late.span, now)
         if not late.waiting:
             await connection.execute(_QUERIES["forget_late"], {"ids": late.ids})
             self._late = None
-        return self._findings(found, late.span.start, now + _PACE)
+        return replace(self._findings(found, late.span.start, now + _PACE), disproved=tuple(gone))
 
     async def _read_late(self, connection: Connection) -> "_Late | None":
-        """The earliest stretch in which messages are late, and the bays that spoke in it."""
-        rows = await (await connection.execute(_QUERIES["late_hours"], {"kind": "parking_bay"})).fetchall()
+        """The earliest stretch of which something is late, and the bays that it is about and that spoke in it."""
+        rows = await (await connection.execute(_QUERIES["late_hours"])).fetchall()
         if not rows:
             return None
         await self._teller.renew(connection)
         first = rows[0][0]
-        hours = [(hour, ids) for hour, ids in rows if hour < first + _STRETCH]
+        hours = [row for row in rows if row[0] < first + _STRETCH]
         span = Span(first, hours[-1][0] + _HOUR)
         cursor = await connection.execute(_QUERIES["bays_that_spoke"], {"start": span.start, "end": span.end})
-        keys = {row[0] for row in await cursor.fetchall()}
+        keys = {row[0] for row in await cursor.fetchall()} & self._teller.sites.keys()
+        if not any(messages for _, _, messages, _ in hours):
+            evses = {evse for *_, several in hours for evse in several}
+            keys = {key for key in keys if not evses.isdisjoint(self._teller.sites[key].station_evses)}
         sites = with_stations(self._teller.sites, keys)
-        return _Late(span, [one for _, ids in hours for one in ids], list(portions(sites, _BAYS_AT_ONCE)))
+        return _Late(span, [one for _, ids, *_ in hours for one in ids], list(portions(sites, _BAYS_AT_ONCE)))
 
-    async def _ended_in(
+    async def _told_again(
         self, connection: Connection, sites: Sequence[Site], span: Span, now: datetime
-    ) -> list[Finding]:
-        """The cases of these bays that reach into the span, are over, and overlap with no alert of another name."""
+    ) -> tuple[list[Finding], list[Disproof]]:
+        """Cases of these bays that reach into the span, are over, and overlap with no alert of another name; and those
+        that are disproved."""
         windows = await load_windows(connection, sites, span.start + SETTLED_AFTER, rule=self.name, timers=self._timers)
         found: list[Finding] = []
+        gone: list[Disproof] = []
         more, end = SETTLED_AFTER, min(span.end + SETTLED_AFTER, now)
         while sites:
             stories = await self._teller.stories(connection, sites, windows, end)
             waiting = _going_on(stories, span) if end < now else set()
-            over = cases([story for story in stories if _street(story.bay) not in waiting])
-            found += [one for one in over if one.ended and one.since < span.end and one.ended.at > span.start]
+            told = Told([story for story in stories if _street(story.bay) not in waiting], windows, end)
+            said = cases(told.stories)
+            gone += await self._teller.disproved(connection, told, said, version=self.version)
+            found += [one for one in said if one.ended and one.since < span.end and one.ended.at > span.start]
             sites = [site for site in sites if _street(site.bay) in waiting]
             more *= 2
             end = min(end + more, now)
-        return await self._without_known(connection, found)
+        return await self._without_known(connection, found), gone
 
     async def _without_known(self, connection: Connection, found: list[Finding]) -> list[Finding]:
         """Those that do not repeat an alert whose begin was seen otherwise then: nobody was in a bay twice at once."""
@@ -126,7 +136,9 @@ class ParkingPast:
             "end": max(one.ended.at for one in found if one.ended is not None),
         }
         rows = await (await connection.execute(_QUERIES["alerts_between"], values)).fetchall()
-        return [one for one in found if not any(_repeats(one, row) for row in rows)]
+        names = {(one.subject, one.occurrence) for one in found}
+        others = [row for row in rows if row[4] or (row[0], row[1]) not in names]  # those of a name get its end
+        return [one for one in found if not any(_repeats(one, *row[:4]) for row in others)]
 
     def _findings(self, found: Sequence[Finding], start: datetime, next_due: datetime | None = None) -> Findings:
         """Nothing follows from what is absent here: no subject counts as looked at."""
@@ -135,7 +147,7 @@ class ParkingPast:
 
 @dataclass(slots=True)
 class _Late:
-    """A stretch with late messages, the entries of the log that say so, and the bays that are still to be told."""
+    """A stretch of which something is late, the entries of the log that say so, and the bays still to be told."""
 
     span: Span
     ids: list[int]
@@ -158,8 +170,7 @@ def _going_on(stories: Sequence[BayStory], span: Span) -> set[str]:
     }
 
 
-def _repeats(one: Finding, row: tuple[str, str, datetime, datetime | None]) -> bool:
-    subject, occurrence, since, closed_at = row
+def _repeats(one: Finding, subject: str, occurrence: str, since: datetime, closed_at: datetime | None) -> bool:
     assert one.ended is not None
     overlaps = since < one.ended.at and (closed_at is None or closed_at > one.since)
     return subject == one.subject and occurrence != one.occurrence and overlaps

@@ -15,7 +15,8 @@ from pydantic import Field
 from alerts.calendar import Calendar
 from alerts.charging.status import StatusEvent
 from alerts.charging.store import Recheck
-from alerts.model import Findings
+from alerts.model import Disproof, Finding, Findings
+from alerts.parking.disproof import Told
 from alerts.parking.findings import cases
 from alerts.parking.loading import Site, load_windows, open_subjects
 from alerts.parking.settings import ParkingSettings
@@ -82,18 +83,23 @@ class WrongParking:
         self._asked: dict[str, datetime] = {}
 
     async def evaluate(self, connection: Connection, now: datetime, *, since: datetime | None = None) -> Findings:
-        """What is true of the bays that may have changed; of all of them for `since`."""
+        """What is true of the bays that may have changed."""
+        assert since is None, "history is told by `ParkingPast`"
         if await self._teller.renew(connection):
             self._told_at, self._due = None, {}
-        if since is not None:
-            stories = await self._teller.since(connection, since, now)
-            return self._findings(stories, since)
-        sites, stories = await self._to_tell(connection, now), []
+        sites = await self._to_tell(connection, now)
+        stories: list[BayStory] = []
+        found: list[Finding] = []
+        gone: list[Disproof] = []
         for portion in portions(sites, _AT_ONCE):
-            stories += await self._told(connection, portion, now)
+            told = await self._told(connection, portion, now)
+            said = cases(told.stories)
+            gone += await self._teller.disproved(connection, told, said, version=self.version)
+            found += said
+            stories += told.stories
         for story in stories:
             self._note(story, now)
-        return self._findings(stories, now - _RECENT)
+        return self._findings(stories, found, gone, now - _RECENT)
 
     # ---- which bays ---------------------------------------------------------------------------------------
 
@@ -120,20 +126,21 @@ class WrongParking:
 
     # ---- their stories ------------------------------------------------------------------------------------
 
-    async def _told(self, connection: Connection, sites: Sequence[Site], now: datetime) -> list[BayStory]:
+    async def _told(self, connection: Connection, sites: Sequence[Site], now: datetime) -> Told:
         windows = await load_windows(connection, sites, now, rule=self.name, timers=self._settings.timers)
         stories = await self._teller.stories(connection, sites, windows, now)
         evses = await self._to_ask(connection, stories, now) if self._recheck is not None else []
         if not evses:
-            return stories
+            return Told(stories, windows, now)
         answered_at = await self._ask(evses, now)
         if answered_at is None:  # nothing of them is said until somebody answered, if only that nobody can
             self._asked = {evse: at for evse, at in self._asked.items() if evse not in evses}
             waiting = {story.bay.key for story in stories if not set(evses).isdisjoint(story.bay.evses)}
             self._due |= dict.fromkeys(waiting, now + _ASK_AGAIN)
             groups = {story.bay.group for story in stories if story.bay.key in waiting} - {""}
-            return [story for story in stories if story.bay.key not in waiting and story.bay.group not in groups]
-        return await self._teller.stories(connection, sites, windows, answered_at)
+            sure = [story for story in stories if story.bay.key not in waiting and story.bay.group not in groups]
+            return Told(sure, windows, now)
+        return Told(await self._teller.stories(connection, sites, windows, answered_at), windows, answered_at)
 
     async def _ask(self, evses: Sequence[str], now: datetime) -> datetime | None:
         """Ask for the charge points of cases that are about to open; from when all answers are known, None: never."""
@@ -165,16 +172,22 @@ class WrongParking:
                 self._asked |= dict.fromkeys(story.bay.evses, due_at)
         return found
 
-    def _findings(self, stories: Sequence[BayStory], window_start: datetime) -> Findings:
+    def _findings(
+        self,
+        stories: Sequence[BayStory],
+        found: Sequence[Finding],
+        gone: Sequence[Disproof],
+        window_start: datetime,
+    ) -> Findings:
         bays = {story.bay.key for story in stories}
         stations = {story.bay.group for story in stories if story.bay.group}
-        next_due = min(self._due.values(), default=None)
         return Findings(
             self.name,
             self.version,
-            tuple(cases(stories)),
+            tuple(found),
             frozenset(bays | stations),
             window_start,
             explains_ends=True,
-            next_due=next_due,
+            next_due=min(self._due.values(), default=None),
+            disproved=tuple(gone),
         )

@@ -51,6 +51,7 @@ async def show_case(
         steps=STEPS,
         following=story.next_actions(entry, user.name),
         called_off=entry.called_off and story.was_on_the_way(found),
+        withdrawn_at=story.withdrawn_at(found, entry),
         undo_until=until if until is not None and until > now else None,
         may_act=user.role in ACTING,
         problem=problem,

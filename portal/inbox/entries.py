@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from alerts.changes import DISPROVED
 from alerts.model import AlertState
 from alerts.parking.findings import priority
 from alerts.parking.verdict import Code
@@ -111,7 +112,7 @@ class Entry:
     @property
     def called_off(self) -> bool:
         """True when it ended by itself while somebody was on it, and nobody said yet that they know."""
-        return self.ended and not self.outcome and bool(self.assignee)
+        return self.ended and not self.outcome and bool(self.assignee) and self.reason != DISPROVED
 
     @property
     def end_word(self) -> str:

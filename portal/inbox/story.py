@@ -89,6 +89,14 @@ def undo_until(document: Document, entry: Entry) -> datetime | None:
     return datetime.fromisoformat(closed[-1]["detail"].get("received_at") or closed[-1]["at"]) + UNDO_WITHIN
 
 
+def withdrawn_at(document: Document, entry: Entry) -> datetime | None:
+    """When later data took the case back, which may be long after its end; None when they did not."""
+    if entry.state is not AlertState.WITHDRAWN or entry.outcome:
+        return None
+    taken_back = [event for event in document["events"] if event["kind"] == EventKind.WITHDRAWN]
+    return datetime.fromisoformat(taken_back[-1]["at"]) if taken_back else None
+
+
 def was_on_the_way(document: Document) -> bool:
     """True when the case ended by itself after somebody had set out, and nobody has said how it ended."""
     way = {EventKind.DISPATCHED, EventKind.ON_SITE}

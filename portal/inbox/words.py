@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerts.cases import Action, Outcome, Refusal
+from alerts.changes import DISPROVED
 from alerts.charging.status import EvseState
 from alerts.model import AlertState, EventKind
 from alerts.parking.confidence import Doubt
@@ -60,6 +61,7 @@ ENDS: Final[Mapping[str, str]] = {
     EndReason.NEW_VEHICLE: _("anderes Fahrzeug"),
     EndReason.OUT_OF_SERVICE: _("Platz außer Betrieb"),
     "history_changed": _("spätere Daten widersprechen"),
+    DISPROVED: _("durch spätere Daten widerlegt"),
     "superseded": _("durch einen neueren Fall ersetzt"),
     "cause_gone": _("Ursache weggefallen"),
 }

@@ -180,8 +180,15 @@ GROUP BY 1, 2
 SELECT subject, since FROM alert WHERE rule = %s AND closed_at IS NULL
 
 -- name: late_hours
--- Hours whose readings came late, the earliest first, and the entries of the log that say so.
-SELECT hour, array_agg(id) FROM late_reading WHERE kind = %(kind)s GROUP BY hour ORDER BY hour LIMIT 24
+-- Hours of which something came late, the earliest first: the entries of the log that say so, whether messages of bays
+-- did, and the charge points whose statuses did.
+SELECT l.hour, array_agg(l.id), bool_or(l.evse_id IS NULL), array_remove(array_agg(DISTINCT e.evse_key), NULL)
+FROM late_reading AS l
+LEFT JOIN evse AS e ON e.id = l.evse_id
+WHERE l.kind IN ('parking_bay', 'evse_status')
+GROUP BY l.hour
+ORDER BY l.hour
+LIMIT 24
 
 -- name: bays_that_spoke
 SELECT a.key
@@ -197,7 +204,7 @@ WHERE a.kind = 'bay' AND EXISTS (
 DELETE FROM late_reading WHERE id = ANY (%(ids)s::bigint[])
 
 -- name: alerts_between
-SELECT subject, occurrence, since, closed_at
+SELECT subject, occurrence, since, closed_at, outcome
 FROM alert
 WHERE rule = %(rule)s AND subject = ANY (%(subjects)s::text[]) AND state <> 'withdrawn'
     AND since < %(end)s AND (closed_at IS NULL OR closed_at > %(start)s)

@@ -148,6 +148,14 @@ FROM jsonb_to_recordset(%(rows)s) AS f (id bigint, state text, reason text, at t
 WHERE a.id = f.id AND a.closed_at IS NOT NULL AND a.outcome = ''
 RETURNING a.id
 
+-- name: disprove_alerts
+-- A case that was over stays over since then; who looks for what happened of late does not find it.
+UPDATE alert AS a
+SET state = 'withdrawn', reason = f.reason
+FROM jsonb_to_recordset(%(rows)s) AS f (id bigint, reason text, content text)
+WHERE a.id = f.id AND a.state = 'resolved' AND a.outcome = '' AND a.content_digest = f.content
+RETURNING a.id
+
 -- name: reopen_alerts
 UPDATE alert AS a
 SET state = 'open', reason = '', closed_at = NULL, updated_at = %(now)s

@@ -1,4 +1,4 @@
--- Statements of alerts/parking/loading.py, sensors.py and doubts.py.
+-- Statements of alerts/parking/loading.py, sensors.py, doubts.py and disproof.py.
 
 -- name: bays
 SELECT a.key, a.district, a.attributes
@@ -205,6 +205,7 @@ LEFT JOIN LATERAL (
     ORDER BY v.position DESC LIMIT 1
 ) AS e ON true
 WHERE l.rule = %(rule)s AND l.subject = ANY (%(subjects)s::text[]) AND l.outcome = ANY (%(outcomes)s::text[])
+    AND l.state <> 'withdrawn'
 
 -- name: bay_uplinks
 -- How many uplinks are stored of each bay's sensors: counts on with every new one, however late it is.
@@ -225,3 +226,34 @@ GROUP BY e.evse_key
 -- name: open_subjects
 SELECT l.subject FROM alert AS l
 WHERE l.rule = %(rule)s AND l.closed_at IS NULL AND l.subject = ANY (%(subjects)s::text[])
+
+-- name: over_by_themselves
+-- Cases from their begin to their end within the times, which nobody closed.
+SELECT l.id, l.subject, l.occurrence, l.codes, l.since, l.due_at, l.closed_at, l.content_digest
+FROM unnest(%(subjects)s::text[], %(starts)s::timestamptz[]) AS w (subject, start)
+JOIN alert AS l ON l.rule = %(rule)s AND l.subject = w.subject
+    AND l.closed_at >= w.start AND l.closed_at < %(until)s AND l.since >= w.start
+WHERE l.state = 'resolved' AND l.outcome = '' AND l.rule_version = %(version)s
+
+-- name: bases
+-- What cases rest on; none of a bay that was edited since, of a month that was counted for good, or from before the first
+-- contact with the source of a charge point that is still known.
+SELECT l.id, l.subject, l.evidence, l.facts ->> 'bay', l.facts -> 'evses'
+FROM alert AS l
+CROSS JOIN LATERAL (
+    SELECT max(v.recorded_at) AS at FROM alert_event AS v
+    WHERE v.alert_id = l.id AND v.kind IN ('opened', 'updated', 'resolved')
+) AS judged
+WHERE l.id = ANY (%(ids)s::bigint[])
+    AND NOT EXISTS (
+        SELECT FROM asset AS b
+        WHERE b.kind = 'bay' AND l.subject IN (b.key, b.attributes ->> 'station') AND b.updated_at > judged.at
+    )
+    AND NOT EXISTS (
+        SELECT FROM parking_month AS m WHERE m.month = date_trunc('month', l.due_at AT TIME ZONE %(zone)s)::date
+    )
+    AND NOT EXISTS (
+        SELECT FROM evse AS e
+        WHERE l.facts -> 'evses' ? e.evse_key
+            AND NOT EXISTS (SELECT FROM evse_contact AS c WHERE c.source = e.source AND c.first_at <= l.since)
+    )

@@ -45,10 +45,12 @@ class Street:
         )
         return device
 
-    def sees(self, device: str, minute: float, occupied: bool | None, *, heartbeat: bool = False) -> None:
-        """A message of a bay's sensor."""
+    def sees(
+        self, device: str, minute: float, occupied: bool | None, *, heartbeat: bool = False, f_cnt: int | None = None
+    ) -> None:
+        """A message of a bay's sensor; with `f_cnt` one that came later than those after it."""
         event = BayEvent.HEARTBEAT if heartbeat else BayEvent.STARTUP if occupied is None else BayEvent.CHANGE
-        self.f_cnt[device] = self.f_cnt.get(device, 0) + 1
+        self.f_cnt[device] = self.f_cnt.get(device, 0) + 1 if f_cnt is None else f_cnt
         reading = ParkingBay(
             device=device, observed_at=at(minute), occupied=occupied, event=event, flags=QualityFlag(0)
         )
@@ -98,10 +100,10 @@ class Street:
 
         self.store.run(record)
 
-    def evaluate(self, rule: WrongParking, minute: float, *, since: float | None = None) -> Findings:
+    def evaluate(self, rule: WrongParking, minute: float) -> Findings:
         """What the rule finds, in the engine's role."""
 
         async def look(connection: Connection) -> Findings:
-            return await rule.evaluate(connection, at(minute), since=None if since is None else at(since))
+            return await rule.evaluate(connection, at(minute))
 
         return self.store.run(look, role=Role.ALERTS)

@@ -6,6 +6,7 @@ from alerts.calendar import Calendar
 from alerts.charging.status import RECHECK, EvseState, StatusEvent
 from alerts.charging.store import record_statuses
 from alerts.rules.bay_sensor import BaySensor, BaySensorSettings
+from alerts.rules.registry import make_past
 from alerts.rules.wrong_parking import WrongParking, WrongParkingSettings
 from storage.database import connect
 
@@ -187,7 +188,12 @@ def test_replaying_a_time_gives_what_the_engine_found(street, bays):
     street.sees(bays[0], 0, True)
     street.sees(bays[0], 30, False)
     live = street.evaluate(rule(), 60).findings
-    assert street.evaluate(rule(), 60, since=-10).findings == live
+
+    async def replay(connection):
+        past = make_past("wrong_parking", WrongParkingSettings(kind="wrong_parking"))
+        return [one async for part in past.history(connection, at(-10), at(60)) for one in part.findings]
+
+    assert tuple(street.store.run(replay)) == live
 
 
 def test_a_flapping_sensor_is_a_ticket(street, bays):
