@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.charging.status import EvseState, StatusEvent, evse_key
 from alerts.charging.store import record_contact, record_statuses, sync_bays
-from alerts.model import AlertState, Ended, Finding, Findings, Severity, SubjectKind
+from alerts.model import AlertState, Disproof, Ended, Finding, Findings, Severity, SubjectKind
 from alerts.parking.verdict import Code
 from alerts.policy import Policy
 from alerts.reconcile import reconcile
@@ -22,6 +22,7 @@ from storage.settings import DatabaseSettings
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 RULE = "ladeplaetze"
+VERSION = "3f1c9a2b7d04"
 BAYS = {
     "MZ-LS01-1": ("Binger Str. 19, Platz 1", "Altstadt", 49.999315, 8.258803),
     "MZ-LS01-2": ("Binger Str. 19, Platz 2", "Altstadt", 49.999315, 8.258887),
@@ -133,9 +134,18 @@ class Streets:
         values = {name: getattr(finding, name) for name in Finding.__slots__} | {"ended": Ended(at, reason, state)}
         await self._settle(Finding(**values), now=at)
 
+    async def disprove_now(self, number: str, *, at: datetime | None = None) -> None:
+        """Later data show that a case that ended by itself never was."""
+        async with await connect(self.settings, role=Role.ALERTS) as connection:
+            query = "SELECT subject, occurrence, content_digest FROM alert WHERE number = %s"
+            row = await (await connection.execute(query, (number,))).fetchone()
+            gone = Disproof(*row, {"statuses": [2]})
+            found = Findings(RULE, VERSION, (), frozenset(), self.now, True, disproved=(gone,))
+            await reconcile(connection, found, at or self.now, policy=self.policy)
+
     async def _settle(self, finding: Finding, *, now: datetime | None = None) -> None:
         start = self.now - timedelta(days=30)
-        found = Findings(RULE, "3f1c9a2b7d04", (finding,), frozenset({finding.subject}), start, explains_ends=True)
+        found = Findings(RULE, VERSION, (finding,), frozenset({finding.subject}), start, explains_ends=True)
         async with await connect(self.settings, role=Role.ALERTS) as connection:
             await reconcile(connection, found, now or self.now, policy=self.policy)
 

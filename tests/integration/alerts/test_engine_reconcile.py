@@ -8,7 +8,7 @@ import pytest
 from alerts.calendar import Hours
 from alerts.changes import Step
 from alerts.events import chain_hash, commitment
-from alerts.model import Severity
+from alerts.model import Disproof, Severity
 from alerts.notify import Channel
 from alerts.policy import Policy
 from storage.database import Role
@@ -116,6 +116,49 @@ def test_what_a_person_closed_stays_closed(store):
     store.execute("UPDATE alert SET state = 'resolved', outcome = 'FAHRZEUG_WEG', closed_at = now()")
     assert not settle(store, findings(finding()), NOW + MINUTE).changed
     assert not settle(store, findings(ended(finding(), NOW)), NOW + MINUTE).changed
+
+
+def disproof(store, **given):
+    [row] = alerts(store)
+    values = {"content": row["content_digest"], "by": {"statuses": [7]}} | given
+    return findings(disproved=(Disproof(row["subject"], row["occurrence"], **values),))
+
+
+def over_by_itself(store):
+    settle(store, findings(finding()), policy=MAIL)
+    settle(store, findings(ended(finding(), NOW + MINUTE)), NOW + 2 * MINUTE, policy=MAIL)
+
+
+def test_what_is_disproved_after_it_was_over_is_withdrawn_once_and_told_to_nobody(store):
+    over_by_itself(store)
+    [before], told, later = alerts(store), outbox(store), disproof(store)
+    assert settle(store, later, NOW + 60 * MINUTE, policy=MAIL).steps == {Step.DISPROVE: 1}
+    [row] = alerts(store)
+    assert row == before | {"state": "withdrawn", "reason": "disproved"}
+    assert kinds(store) == ["opened", "resolved", "withdrawn"]
+    [event] = store.execute("SELECT * FROM alert_event ORDER BY position DESC LIMIT 1")
+    assert (event["at"], event["reason"], event["detail"]["by"]) == (NOW + 60 * MINUTE, "disproved", {"statuses": [7]})
+    assert event["detail"]["ended"] == "heard_again"
+    assert outbox(store) == told
+    assert not settle(store, later, NOW + 61 * MINUTE, policy=MAIL).changed
+
+
+def test_what_is_disproved_too_early_or_otherwise_stays(store):
+    settle(store, findings(finding()))
+    assert not settle(store, disproof(store)).changed, "it goes on"
+    settle(store, findings(ended(finding(), NOW + MINUTE)))
+    assert not settle(store, disproof(store, content="other")).changed, "it was looked at as it is no more"
+    store.execute("UPDATE alert SET outcome = 'ERMAHNUNG'")
+    assert not settle(store, disproof(store)).changed, "a person has seen it"
+
+
+def test_what_is_disproved_and_found_after_all_stands_again(store):
+    over_by_itself(store)
+    settle(store, disproof(store), NOW + 60 * MINUTE)
+    settle(store, findings(ended(finding(), NOW + MINUTE)), NOW + 90 * MINUTE, policy=MAIL)
+    [row] = alerts(store)
+    assert (row["state"], row["reason"], row["closed_at"]) == ("resolved", "heard_again", NOW + MINUTE)
+    assert kinds(store) == ["opened", "resolved", "withdrawn", "updated"]
 
 
 @pytest.mark.parametrize("moved", [-3, 0.5])

@@ -204,6 +204,29 @@ async def test_a_vehicle_that_leaves_calls_the_patrol_off(streets, portal, datab
     assert (number, "resolved", "FAHRZEUG_WEG", "olga") in states(database_settings)
 
 
+async def test_a_case_that_later_data_disprove_says_so_and_calls_nobody_off(streets, portal):
+    number = await streets.open_now("MZ-LS01-1")
+    browser = await portal.login("olga")
+    await do(browser, number, "dispatch")
+    await streets.leave_now("MZ-LS01-1")
+    assert "zählt in keiner Auswertung" not in (await browser.get(f"/inbox/cases/{number}")).text
+    await streets.disprove_now(number, at=NOW + timedelta(hours=5))
+    portal.services.clock.now += timedelta(hours=6)
+    case = (await browser.get(f"/inbox/cases/{number}")).text
+    assert "Zurückgezogen: durch spätere Daten widerlegt</strong><br>24.11.2026 15:00" in case
+    assert "Später eingetroffene Daten zeigen, dass der Verdacht nicht zutraf." in case
+    assert "Von selbst erledigt" in case, "what happened stays in the log"
+    assert 'class="stop"' not in case
+    closed = (await browser.get("/inbox?ansicht=erledigt")).text
+    assert re.search(r"Zurückgezogen</span>", closed)
+    assert "durch spätere Daten widerlegt" in closed
+    exported = (await browser.get(f"/inbox/cases/{number}/protokoll.json")).json()
+    assert verify(exported).sound
+    assert exported["events"][-1]["reason"] == "disproved"
+    await browser.post("/language", data={"language": "en"})
+    assert "disproved by later data" in (await browser.get(f"/inbox/cases/{number}")).text
+
+
 async def test_a_note_with_a_plate_is_stored_nowhere(streets, portal, database_settings):
     number = await streets.open_now("MZ-LS01-1")
     browser = await portal.login("olga")
