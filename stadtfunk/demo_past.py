@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from alerts.calendar import Calendar
-from alerts.cases import Action, Conflict, Outcome, Wish, act
+from alerts.cases import act
 from alerts.channels.settings import DAY, SHIFTS
 from alerts.charging.status import StatusEvent, evse_key, state_of
 from alerts.charging.store import record_statuses
@@ -20,6 +20,7 @@ from alerts.parking.verdict import Code
 from alerts.policy import Policy
 from alerts.reconcile import reconcile
 from alerts.rules import Portioned, Rule
+from alerts.wishes import Action, Conflict, Outcome, Wish
 from config.settings import Settings
 from stadtfunk.demo.parking import Stay
 from storage.database import Connection

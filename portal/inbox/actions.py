@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from alerts.cases import Action, Conflict, Done, Meanwhile, Outcome, Refused, Wish, act
+from alerts.cases import act
 from alerts.model import EventKind
 from alerts.settings import AlertSettings
+from alerts.wishes import Action, Conflict, Done, Meanwhile, Outcome, Refused, Wish
 from portal.errors import wants_page
 from portal.inbox import live, words
 from portal.inbox.case_page import show_case

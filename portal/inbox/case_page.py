@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.cases import Action, Outcome
 from alerts.evidence import document
+from alerts.wishes import Action, Outcome
 from portal.inbox import story, words
 from portal.inbox.entries import one_case
 from portal.inbox.roles import ACTING

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from alerts.cases import UNDO_WITHIN, Action
 from alerts.evidence import Document
 from alerts.model import AlertState, EventKind
+from alerts.wishes import UNDO_WITHIN, Action
 from portal.inbox import words
 from portal.inbox.entries import Entry
 

@@ -6,13 +6,13 @@ A case is a suspicion: the sensor sees neither the drive nor the plate of a vehi
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.cases import Action, Outcome, Refusal
 from alerts.changes import DISPROVED
 from alerts.charging.status import EvseState
 from alerts.model import AlertState, EventKind
 from alerts.parking.confidence import Doubt
 from alerts.parking.inputs import Regime
 from alerts.parking.verdict import BayState, Code, EndReason
+from alerts.wishes import Action, Outcome, Refusal
 from decoders.readings import BayEvent
 from portal.translation import _
 

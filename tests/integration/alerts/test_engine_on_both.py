@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerts.calendar import ALWAYS
-from alerts.cases import Action, Outcome, Wish, act
+from alerts.cases import act
 from alerts.escalation import Patience, escalate
 from alerts.learning import learn
 from alerts.listing import listed
@@ -17,6 +17,7 @@ from alerts.notify import Channel
 from alerts.policy import Policy
 from alerts.reconcile import reconcile
 from alerts.trial import trial
+from alerts.wishes import Action, Outcome, Wish
 from portal.inbox.entries import called_off, closed_cases, one_case, open_cases
 from storage.database import Connection, Role
 from tests.integration.alerts.engine_city import RULES, SETTINGS, SINCE, UNTIL, fill

@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 
 from alerts.calendar import Calendar
-from alerts.cases import Action, Outcome, Wish, act
+from alerts.cases import act
 from alerts.charging.status import EvseState, StatusEvent
 from alerts.charging.store import record_statuses
 from alerts.evidence import document, verify
@@ -18,6 +18,7 @@ from alerts.rules.parking_past import ParkingPast
 from alerts.statistics.calendar import Month
 from alerts.statistics.figures import CaseFigures
 from alerts.statistics.loading import Asking, month_figures
+from alerts.wishes import Action, Outcome, Wish
 from storage.database import Connection, Role
 from tests.integration.parking.street import Street, at
 from tests.integration.parking.test_late_data import DAY, WEEK, arrive_late, late, live, turn, work_off

@@ -5,9 +5,10 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from alerts.cases import Action, Conflict, Meanwhile, Outcome, Wish, act
+from alerts.cases import act
 from alerts.notify import Channel
 from alerts.policy import Policy
+from alerts.wishes import Action, Conflict, Meanwhile, Outcome, Wish
 from storage.database import Role, connect
 from tests.integration.portal.clock import rows
 from tests.support.cases import NOW, Streets

@@ -4,9 +4,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from alerts.calendar import Calendar
-from alerts.cases import Action, Outcome
 from alerts.model import Ended, Finding, Severity, SubjectKind
 from alerts.parking.verdict import Code
+from alerts.wishes import Action, Outcome
 from stadtfunk.demo.parking import Stay
 from stadtfunk.demo_past import NOTE, OFFICERS, BayPast, Car, visit
 

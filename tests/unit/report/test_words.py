@@ -2,11 +2,11 @@
 
 import pytest
 
-from alerts.cases import Outcome
 from alerts.parking.verdict import Code, EndReason
 from alerts.report.words import CODES, ENDS, hours, minutes, month_title, number, percent, percent_range, window
 from alerts.statistics.calendar import Month
 from alerts.statistics.intervals import Bounds
+from alerts.wishes import Outcome
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.cases import Action, Case, Conflict, Happened, Meanwhile, Outcome, Refusal, Refused, Wish, judge
 from alerts.model import AlertState, EventKind
+from alerts.wishes import Action, Case, Conflict, Happened, Meanwhile, Outcome, Refusal, Refused, Wish, judge
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
