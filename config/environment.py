@@ -13,7 +13,7 @@ from config.problems import Origin, Problem, nearest_name, unknown_key
 from config.schema import Place
 
 PREFIX = "STADTFUNK_"
-NOT_SETTINGS = frozenset({"STADTFUNK_CONFIG", "STADTFUNK_FAULT", "STADTFUNK_LANG"})
+NOT_SETTINGS = frozenset({"STADTFUNK_CONFIG", "STADTFUNK_FAULT", "STADTFUNK_LANG", "STADTFUNK_ONLY"})
 """Variables of the program itself."""
 
 

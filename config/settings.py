@@ -181,9 +181,9 @@ class Settings(BaseModel):
             found.append("portal.public_url: without it only this machine is answered")
         pushed = bool(self.charging.ocpi or self.charging.webhooks)
         if pushed and not self.portal.enabled:
-            found.append("charging: pushes over OCPI and webhooks come to the portal, which is off (portal.enabled)")
+            found.append("portal.enabled: false, and pushes over OCPI and webhooks (charging) come to the portal")
         elif self.charging.ocpi and _host(self.charging.public_url) != _host(self.portal.public_url or ""):
-            found.append("charging.public_url: the portal answers under the host name of portal.public_url only")
+            found.append("portal.public_url: charging.public_url has another host, and the portal answers under its own only")
         return tuple(found)
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stadtfunk.commands.options import ConfigOption, JsonOption, config_file, console, examples
+from stadtfunk.commands.options import ONLY_VARIABLE, ConfigOption, JsonOption, config_file, console, examples
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
+from stadtfunk.part import Part
 
 if TYPE_CHECKING:
     from config.redact import Redactor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 EPILOG = examples(
     "stadtfunk doctor",
     "stadtfunk doctor -c /etc/stadtfunk/stadtfunk.yaml --listen 120",
+    "stadtfunk doctor --only engine",
     "stadtfunk doctor --quiet --strict",
     "stadtfunk doctor --json | jq '.findings[] | select(.level != \"ok\")'",
 )
@@ -26,6 +28,13 @@ LONGEST_LISTEN = 3600.0
 
 def doctor(
     config: ConfigOption = None,
+    only: Annotated[
+        Part | None,
+        typer.Option(
+            envvar=ONLY_VARIABLE,
+            help="Look only at what this part uses; default: what STADTFUNK_ONLY says, else everything.",
+        ),
+    ] = None,
     listen: Annotated[
         float,
         typer.Option(min=0, max=LONGEST_LISTEN, help="Seconds to listen to each broker: do uplinks come at QoS 1?"),
@@ -37,7 +46,8 @@ def doctor(
     """Look at everything as it really is and say in one line each what is wrong and how to mend it.
 
     Connects to brokers, database and charge-point operators; changes nothing, and takes no message from the running
-    service. Run it as the service's user: what that user may not read is wrong.
+    service. Run it as the service's user: what that user may not read is wrong. Beside a service that runs with
+    --only, give the same --only: it has no secrets and networks of the other parts.
 
     Exit code 0: no problem (✗); warnings (!) count with --strict only. 1: a problem. 2: the configuration is refused.
     """
@@ -48,6 +58,7 @@ def doctor(
     from config.secrets import secrets_of
     from stadtfunk.doctor.configuration import refused
     from stadtfunk.doctor.examination import checks, examine
+    from stadtfunk.scope import Scope
 
     try:
         settings = load_settings(config_file(config))
@@ -57,7 +68,7 @@ def doctor(
     secrets = secrets_of(settings)
     # what is wrong is told below; the log of the parts that we use would say it a second time
     configure(settings.logging.model_copy(update={"level": Level.ERROR}), secrets=secrets)
-    found = asyncio.run(examine(checks(settings, listen=listen)))
+    found = asyncio.run(examine(checks(settings, scope=Scope(only), listen=listen)))
     show(found, Redactor(secrets), quiet=quiet, as_json=as_json)
     raise typer.Exit(exit_code(found, strict=strict))
 

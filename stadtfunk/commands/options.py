@@ -29,6 +29,9 @@ ConfigOption = Annotated[
     ),
 ]
 
+ONLY_VARIABLE = "STADTFUNK_ONLY"
+"""Says in a service's container which part it is, so that commands there know it, too."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

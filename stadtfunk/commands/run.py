@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stadtfunk.commands.check_config import check_mapping
-from stadtfunk.commands.options import ConfigOption, config_file, examples, load
+from stadtfunk.commands.options import ONLY_VARIABLE, ConfigOption, config_file, examples, load
 from stadtfunk.commands.outcome import reported, say
 from stadtfunk.exit_codes import ExitCode
 from stadtfunk.messages import text
 from stadtfunk.part import Part
+from stadtfunk.scope import Scope
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -28,7 +29,12 @@ EPILOG = examples(
 
 def run(
     config: ConfigOption = None,
-    only: Annotated[Part | None, typer.Option(help="Run only this part; default: everything.")] = None,
+    only: Annotated[
+        Part | None,
+        typer.Option(
+            envvar=ONLY_VARIABLE, help="Run only this part; default: what STADTFUNK_ONLY says, else everything."
+        ),
+    ] = None,
 ) -> None:
     """Receive, decode, store, raise alerts, and show the portal where it is enabled, until SIGTERM or Ctrl-C.
 
@@ -47,7 +53,7 @@ def run(
         from stadtfunk import app  # heavy: a file that is refused is refused before
         from stadtfunk.portal_part import PortalNotInstalled
 
-        for warning in settings.warnings:
+        for warning in filter(Scope(only).uses, settings.warnings):
             logger.warning("configuration_warning detail=%r", warning)
         try:
             code = app.run(settings, reread=lambda: load_settings(config_file(config)), only=only)

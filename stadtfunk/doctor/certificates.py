@@ -10,14 +10,16 @@ from stadtfunk.certificates import CertificateFile, certificate_files
 from stadtfunk.doctor.database import tls_server
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
 from stadtfunk.doctor.presented import Server, ends_at
+from stadtfunk.scope import EVERYTHING, Scope
 
 WARN_BEFORE = timedelta(days=30)
 
 
-async def check(settings: Settings, *, now: datetime) -> Sequence[Finding]:
+async def check(settings: Settings, scope: Scope = EVERYTHING, *, now: datetime) -> Sequence[Finding]:
     """The days that are left of every certificate."""
-    found = [finding for file in certificate_files(settings) for finding in _of_file(file, now)]
-    servers = dict(presenting(settings))
+    files = (file for file in certificate_files(settings) if scope.uses(file.setting))
+    found = [finding for file in files for finding in _of_file(file, now)]
+    servers = {setting: server for setting, server in presenting(settings) if scope.uses(setting)}
     async with asyncio.TaskGroup() as tasks:
         asked = {setting: tasks.create_task(ends_at(server)) for setting, server in servers.items()}
     for setting, answer in asked.items():

@@ -12,6 +12,7 @@ from config.settings import Settings
 from stadtfunk.doctor.broker import mend_of
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
 from stadtfunk.doctor.presented import Server, hindrance
+from stadtfunk.scope import EVERYTHING, Scope
 
 ASK_SECONDS = 8.0
 _ENOUGH = 1 << 20
@@ -28,12 +29,13 @@ class Endpoint:
     tls: CertificateSettings | None = None
 
 
-async def check(settings: Settings) -> Sequence[Finding]:
+async def check(settings: Settings, scope: Scope = EVERYTHING) -> Sequence[Finding]:
     """Every operator, feed and broker of charge points."""
+    asking = [reach(one, Subject.CHARGING) for one in endpoints(settings) if scope.uses(one.setting)]
+    asking += [_broker(settings, name) for name in settings.charging.mqtt if scope.uses(f"charging.mqtt.{name}")]
     async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(reach(one, Subject.CHARGING)) for one in endpoints(settings)]
-        brokers = [tasks.create_task(_broker(settings, name)) for name in settings.charging.mqtt]
-    return [finding for task in (*asked, *brokers) for finding in task.result()]
+        asked = [tasks.create_task(one) for one in asking]
+    return [finding for task in asked for finding in task.result()]
 
 
 def endpoints(settings: Settings) -> Iterator[Endpoint]:

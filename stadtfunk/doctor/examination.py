@@ -23,6 +23,7 @@ from stadtfunk.doctor import (
     spool,
 )
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
+from stadtfunk.scope import EVERYTHING, Scope
 
 CHECK_SECONDS = 30.0
 """For one check. Everything inside has shorter limits; this is for what nobody foresaw."""
@@ -38,10 +39,11 @@ class Check:
     seconds: float = CHECK_SECONDS
 
 
-def checks(settings: Settings, *, listen: float = 0.0) -> list[Check]:
+def checks(settings: Settings, *, scope: Scope = EVERYTHING, listen: float = 0.0) -> list[Check]:
     """Every check that these settings ask for.
 
     Args:
+        scope: which of them are looked at.
         listen: seconds for which each broker is listened to, to see at which QoS uplinks come.
     """
     patience = CHECK_SECONDS + listen
@@ -53,20 +55,24 @@ def checks(settings: Settings, *, listen: float = 0.0) -> list[Check]:
             patience + source.canary.timeout_seconds,
         )
         for source in settings.sources
+        if scope.uses(f"sources.{source.name}")
+    ]
+    spool_and_disk = [
+        Check(Subject.SPOOL, partial(spool.check, settings)),
+        Check(Subject.DISK, partial(disk.check, settings)),
     ]
     return [
-        Check(Subject.CONFIGURATION, partial(configuration.check, settings)),
-        Check(Subject.SOFTWARE, partial(software.check, settings)),
+        Check(Subject.CONFIGURATION, partial(configuration.check, settings, scope)),
+        Check(Subject.SOFTWARE, partial(software.check, settings, scope)),
         Check(Subject.SERVICE, partial(service.check, settings)),
         *sources,
         Check(Subject.DATABASE, partial(database.check, settings), seconds=2 * CHECK_SECONDS),
-        Check(Subject.SPOOL, partial(spool.check, settings)),
-        Check(Subject.DISK, partial(disk.check, settings)),
-        Check(Subject.FILES, partial(files.check, settings)),
-        Check(Subject.CERTIFICATES, partial(certificates.check, settings, now=datetime.now(UTC))),
+        *(spool_and_disk if scope.uses("spool") else ()),
+        Check(Subject.FILES, partial(files.check, settings, scope)),
+        Check(Subject.CERTIFICATES, partial(certificates.check, settings, scope, now=datetime.now(UTC))),
         Check(Subject.CLOCK, clock.check),
-        Check(Subject.CHARGING, partial(charging.check, settings)),
-        Check(Subject.PORTAL, partial(portal.check, settings)),
+        Check(Subject.CHARGING, partial(charging.check, settings, scope)),
+        *([Check(Subject.PORTAL, partial(portal.check, settings))] if scope.uses("portal") else ()),
     ]
 
 

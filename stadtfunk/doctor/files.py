@@ -12,6 +12,7 @@ from config.settings import Settings
 from stadtfunk.certificates import AUTHORITIES, OWN, REVOCATIONS
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
 from stadtfunk.named_files import named_files
+from stadtfunk.scope import EVERYTHING, Scope
 
 _PUBLIC = OWN | AUTHORITIES | REVOCATIONS
 _CONFIGURATION_LIMIT = 4 << 20
@@ -30,15 +31,15 @@ class Guarded:
     is_folder: bool = False
 
 
-async def check(settings: Settings) -> Sequence[Finding]:
+async def check(settings: Settings, scope: Scope = EVERYTHING) -> Sequence[Finding]:
     """The modes of everything that should be guarded."""
-    return await asyncio.to_thread(_check, settings)
+    return await asyncio.to_thread(_check, settings, scope)
 
 
-def _check(settings: Settings) -> list[Finding]:
+def _check(settings: Settings, scope: Scope) -> list[Finding]:
     found: list[Finding] = []
     count = 0
-    for one in everything(settings):
+    for one in everything(settings, scope):
         try:
             seen = one.path.stat()
         except OSError:
@@ -52,15 +53,11 @@ def _check(settings: Settings) -> list[Finding]:
     return found
 
 
-def everything(settings: Settings) -> Iterator[Guarded]:
+def everything(settings: Settings, scope: Scope = EVERYTHING) -> Iterator[Guarded]:
     """Every secret's file, the configuration itself when secrets stand in it, and folders of data."""
-    yield from (Guarded(key, path) for key, path in named_files(settings) if _is_secret(key.rpartition(".")[2]))
+    yield from (one for one in _named(settings) if scope.uses(one.setting))
     if settings.file is not None and _holds_secrets(settings, settings.file):
         yield Guarded("configuration", settings.file)
-    yield Guarded("spool.path", settings.spool.path)
-    yield Guarded("charging.state_dir", settings.charging.state_dir, is_folder=True)
-    if settings.database.embedded:
-        yield Guarded("database.data_dir", settings.database.data_dir, is_folder=True)
 
 
 def judge(one: Guarded, *, mode: int, group: int, our_group: int) -> list[Finding]:
@@ -82,6 +79,14 @@ def judge(one: Guarded, *, mode: int, group: int, our_group: int) -> list[Findin
     elif mode & stat.S_IRGRP and group not in (0, our_group):
         notes.warn("modes", said("Another group may read {path} (mode {mode}).", path=one.path, mode=shown), mend)
     return notes.found
+
+
+def _named(settings: Settings) -> Iterator[Guarded]:
+    yield from (Guarded(key, path) for key, path in named_files(settings) if _is_secret(key.rpartition(".")[2]))
+    yield Guarded("spool.path", settings.spool.path)
+    yield Guarded("charging.state_dir", settings.charging.state_dir, is_folder=True)
+    if settings.database.embedded:
+        yield Guarded("database.data_dir", settings.database.data_dir, is_folder=True)
 
 
 def _is_secret(name: str) -> bool:

@@ -9,11 +9,12 @@ from importlib.util import find_spec
 from alerts.channels.settings import AppriseSettings
 from config.settings import Settings
 from stadtfunk.doctor.findings import Finding, Findings, Subject, said
+from stadtfunk.scope import EVERYTHING, Scope
 
 OLDEST_PYTHON = (3, 11)
 
 
-async def check(settings: Settings) -> Sequence[Finding]:
+async def check(settings: Settings, scope: Scope = EVERYTHING) -> Sequence[Finding]:
     """Versions, and extras that are missing."""
     notes = Findings(Subject.SOFTWARE)
     if sys.version_info < OLDEST_PYTHON:
@@ -23,7 +24,7 @@ async def check(settings: Settings) -> Sequence[Finding]:
             said("Install Stadtfunk into an environment with Python 3.11 or newer."),
         )
     for setting, package, extra in wanted(settings):
-        if find_spec(package) is None:
+        if scope.uses(setting) and find_spec(package) is None:
             notes.wrong(
                 "packages",
                 said(

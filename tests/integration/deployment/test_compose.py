@@ -180,7 +180,8 @@ def test_each_service_logs_in_as_itself(services):
         environment = services[service]["environment"]
         assert environment["STADTFUNK_DATABASE__DSN"] == f"postgresql://{known[service]}@database/stadtfunk"
         assert environment["STADTFUNK_DATABASE__PASSWORD_FILE"] == f"/run/secrets/database-{service}"
-        assert services[service]["command"][-2:] == ["--only", service]
+        assert services[service]["command"] == ["stadtfunk", "run"]
+        assert environment["STADTFUNK_ONLY"] == service
     rules = (FILES / "postgres" / "pg_hba.conf").read_text()
     assert all(
         re.search(rf"^host +stadtfunk +{name} +samenet +scram-sha-256$", rules, re.MULTILINE) for name in known.values()

@@ -5,6 +5,7 @@ proxy. Only what a container's network and file system would give is changed: ad
 """
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -224,14 +225,28 @@ async def test_uplinks_of_a_network_server_outside_come_through_the_proxy_and_ar
     assert users == [("stadtfunk_ingest_login",)]
 
 
-async def test_the_doctor_finds_nothing_wrong_with_the_deployment(deployment, ports, ingest):
-    await until_ready(ingest)
-    command = [*STADTFUNK, "doctor", "--json"]
-    environment = deployment.environment("ingest", STADTFUNK_HTTP__PORT=ports["ingest"])
+@pytest.mark.parametrize(
+    ("part", "subjects"),
+    [
+        ("ingest", {"broker", "spool", "disk", "certificates"}),
+        ("engine", set()),
+        ("portal", {"portal"}),
+    ],
+)
+async def test_the_doctor_finds_nothing_wrong_with_what_a_service_uses(
+    deployment, ports, ingest, portal, part, subjects
+):
+    """In no container but `ingest` are the broker's password and network."""
+    environment = deployment.environment(part, STADTFUNK_HTTP__PORT=ports[part])
+    for service in (ingest, portal):
+        await until_ready(service)
     done = await asyncio.to_thread(
-        subprocess.run, command, env=environment, cwd=deployment.folder, capture_output=True, timeout=120, check=False
-    )
+        subprocess.run, [*STADTFUNK, "doctor", "--json"],
+        env=environment, cwd=deployment.folder, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout.decode()
+    found = {one["subject"] for one in json.loads(done.stdout)["findings"]}
+    assert found - {"clock"} == {"configuration", "software", "service", "database", "files", *subjects}
 
 
 async def test_engine_and_portal_get_ready_with_their_own_logins(deployment, ports, portal):
