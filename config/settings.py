@@ -183,7 +183,9 @@ class Settings(BaseModel):
         if pushed and not self.portal.enabled:
             found.append("portal.enabled: false, and pushes over OCPI and webhooks (charging) come to the portal")
         elif self.charging.ocpi and _host(self.charging.public_url) != _host(self.portal.public_url or ""):
-            found.append("portal.public_url: charging.public_url has another host, and the portal answers under its own only")
+            found.append(
+                "portal.public_url: the portal answers under its host name only, charging.public_url has another"
+            )
         return tuple(found)
 
 

@@ -1,5 +1,6 @@
 """`deploy/up` in a copy of the repository's shell, with a `docker` that only notes what it is asked for."""
 
+import os
 import shutil
 import subprocess
 
@@ -27,12 +28,12 @@ def up(tmp_path):
     shutil.copy(ROOT / "deploy" / "up", tmp_path / "deploy" / "up")
     calls = tmp_path / "calls"
 
-    def run(*arguments, fails=0):
+    def run(*arguments, fails=0, folder=tmp_path, **more):
         calls.write_text("")
-        environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CALLS": str(calls), "FAILS": str(fails)}
+        environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CALLS": str(calls), "FAILS": str(fails), **more}
         command = [tmp_path / "deploy" / "up", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=False)
-        return done.returncode, done.stdout.decode(), calls.read_text().splitlines()
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, timeout=30, check=False)
+        return done.returncode, (done.stdout + done.stderr).decode(), calls.read_text().splitlines()
 
     run.folder = tmp_path
     return run
@@ -76,3 +77,68 @@ def test_nothing_starts_without_secrets_and_nonsense_is_refused(up):
     assert not any(call.startswith("compose up") for call in calls)
     code, _, calls = up("--nonsense")
     assert (code, calls) == (2, [])
+
+
+USER = 10001
+"""Who reads the city file: the user of Stadtfunk's containers."""
+
+
+@pytest.fixture
+def city(up):
+    """A city file that everybody may read."""
+    file = up.folder / "my-city.yaml"
+    file.write_text("assets: []\n")
+    file.chmod(0o644)
+    return file
+
+
+def test_the_city_file_is_looked_for_where_the_command_is_given(up, city):
+    folder = up.folder / "elsewhere"
+    folder.mkdir()
+    city = city.rename(folder / city.name)
+    assert up("--city", city.name, folder=folder)[0] == 0
+    assert (up.folder / ".env").read_text() == f"STADTFUNK_CITY={city}\n"
+
+
+def test_a_city_file_that_is_no_file_is_refused_before_anything_starts(up, city):
+    for wrong, why in ((up.folder / "typo.yaml", "does not exist"), (up.folder, "is not a regular file")):
+        code, said, calls = up("--city", str(wrong))
+        assert (code, calls) == (1, [])
+        assert said == f"deploy/up: the city file {wrong} {why}\n"
+        assert not (up.folder / ".env").exists()
+
+
+def test_a_city_file_that_was_chosen_before_is_looked_at_again(up, city):
+    (up.folder / ".env").write_text(f'STADTFUNK_CITY="{city}"\n')
+    assert up()[0] == 0
+    city.unlink()
+    code, said, calls = up()
+    assert (code, calls) == (1, [])
+    assert f"{city} does not exist" in said
+    assert up(STADTFUNK_CITY="/dev/null")[0] == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root gives files to others")
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "code"),
+    [
+        (0, 0, 0o604, 0),
+        (0, 0, 0o640, 1),
+        (0, USER, 0o640, 0),
+        (0, USER, 0o604, 1),
+        (USER, 0, 0o400, 0),
+        (USER, USER, 0o044, 1),
+    ],
+)
+def test_the_containers_user_must_be_able_to_read_the_city_file(up, city, owner, group, mode, code):
+    os.chown(city, owner, group)
+    city.chmod(mode)
+    found, said, calls = up("--city", str(city))
+    assert found == code
+    assert bool(calls) is (code == 0)
+    assert (f"the containers' user ({USER}) may not read the city file {city}: chmod a+r {city}" in said) is (code == 1)
+    city.parent.chmod(0o755)  # into the container the file is mounted alone; here its folder stands in the way
+    reading = subprocess.run(
+        ["cat", city.name], cwd=city.parent, user=USER, group=USER, extra_groups=[], capture_output=True, check=False
+    )
+    assert (reading.returncode == 0) is (code == 0)
