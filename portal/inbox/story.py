@@ -51,7 +51,7 @@ class Bay:
 def lines(document: Document) -> list[Line]:
     """Everything that happened, the latest first."""
     steps = [line for bay in bays(document) for line in _steps(bay)]
-    return sorted([*_events(document), *steps], key=lambda line: line.at, reverse=True)
+    return sorted([*steps, *_events(document)], key=lambda line: line.at)[::-1]
 
 
 def bays(document: Document) -> list[Bay]:
