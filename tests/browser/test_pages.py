@@ -1,6 +1,5 @@
 """Every page in a real browser: accessible, narrow enough, by keyboard, with and without a map, in both languages."""
 
-import asyncio
 import re
 
 import pytest
@@ -126,5 +125,4 @@ async def reach(page, selector: str, most: int = 80) -> None:
         if await page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
         await page.keyboard.press("Tab")
-        await asyncio.sleep(0)
     raise AssertionError(f"the keyboard does not lead to {selector}")

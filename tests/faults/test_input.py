@@ -177,10 +177,10 @@ async def test_row_26_oversized_message_without_a_limit_at_the_broker(stage: Mak
         before, rss = await on.service.metrics(), on.service.rss_mb()
         on.service.forget_peak()
         async with on.sending(50):
-            for _ in on.size.times(3, 20):
+            for before_it in on.size.times(3, 20):
                 large = on.traffic.poison(case)
                 await on.publish([replace(large, payload=large.payload[:1000].ljust(size_of_message, b" "))])
-                await asyncio.sleep(0.3)
+                await on.until(lambda refused=before_it + 1: on.count("rejected") == refused)  # one after the other
         await on.drained()
         peak, growth = on.service.peak_mb() - rss, on.service.rss_mb() - rss
         after = await on.service.metrics()

@@ -95,9 +95,10 @@ async def test_row_39_certificates(
     async with on, Service(tmp_path / "refused", on.server.tcp_dsn(on.database), bad) as refused:
         for source in bad:
             detail = await refused.failing(f"broker:{source['name']}")
-            while "not connected yet" in detail:
-                await asyncio.sleep(0.1)
-                detail = await refused.failing(f"broker:{source['name']}")
+            async with asyncio.timeout(30):
+                while "not connected yet" in detail:
+                    await asyncio.sleep(0.1)
+                    detail = await refused.failing(f"broker:{source['name']}")
             assert "TLS" in detail or "connection" in detail, detail
         metrics = await refused.metrics()
         assert metrics["source_connected"] == 0

@@ -131,8 +131,9 @@ async def test_kill_between_the_commit_and_the_spools_deletion(stage: MakeStage,
     async with stage() as on:
         await asyncio.to_thread(on.server.stop_fast)
         await on.publish(on.traffic.take(500))
-        await on.until(lambda: spool_size(on.service.folder) > 0)
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            while (await on.service.metrics())["spool_messages"] < 500:
+                await asyncio.sleep(0.1)
         on.service.terminate()
         assert await on.service.exit_code(5) == 0
         await asyncio.to_thread(on.server.start)

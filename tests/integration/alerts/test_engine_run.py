@@ -76,6 +76,23 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.fixture
+def answers(monkeypatch):
+    """Notes what a function that the engine calls has answered, so that a test knows how often it looked."""
+
+    def noted(name: str) -> list[object]:
+        asked, found = getattr(module, name), []
+
+        async def ask(*arguments, **options):
+            found.append(await asked(*arguments, **options))
+            return found[-1]
+
+        monkeypatch.setattr(module, name, ask)
+        return found
+
+    return noted
+
+
 def states(store: Store) -> list[str]:
     return [row["state"] for row in store.execute("SELECT state FROM alert ORDER BY id")]
 
@@ -114,14 +131,16 @@ async def test_data_wake_the_engine_and_a_case_goes_through_its_life(store, data
     assert registry.get_sample_value("stadtfunk_alert_steps_total", {"rule": "frost", "step": "open"}) == 1
 
 
-async def test_one_engine_is_active_and_another_takes_over(store, database_settings):
+async def test_one_engine_is_active_and_another_takes_over(store, database_settings, answers):
+    tries = answers("try_lock")
     first = engine(database_settings, settings(frost=FROST))
     second = engine(database_settings, settings(frost=FROST))
     async with running(first, second) as tasks:
         await until(lambda: first.active != second.active)
         holder, task = (first, tasks[0]) if first.active else (second, tasks[1])
         other = second if holder is first else first
-        await asyncio.sleep(0.5)
+        await until(lambda: tries.count(False) >= 5)
+        assert holder.active
         assert not other.active
         task.cancel()
         await until(lambda: other.active)
@@ -207,12 +226,14 @@ async def test_other_settings_are_taken_over_and_a_rule_that_is_gone_resolves_it
     assert [(row["rule"], row["reason"]) for row in rows] == [("frost", "rule_removed"), ("cold", "")]
 
 
-async def test_nobody_acknowledges_in_time(store, database_settings):
+async def test_nobody_acknowledges_in_time(store, database_settings, answers):
+    looks = answers("escalate")
     given = AlertSettings.model_validate({"rules": {"frost": FROST | {"escalate_after": "1s"}}})
     async with running(engine(database_settings, given)):
         await measure(store, "a1", -3.0)
         await until(lambda: "escalated" in kinds(store))
-        await asyncio.sleep(0.6)
+        told = len(looks)
+        await until(lambda: len(looks) >= told + 3)
     assert kinds(store) == ["opened", "escalated"]
 
 

@@ -20,6 +20,7 @@ from tests.support.publisher import Publisher
 pytestmark = pytest.mark.anyio
 
 StartMosquitto = Callable[..., Mosquitto]
+WITHIN = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,9 @@ async def test_aiomqtt_acknowledges_what_nobody_has_handled(mosquitto: Mosquitto
     async with client(mosquitto.port) as first, Publisher(mosquitto.port) as publisher:
         await first.subscribe(FILTER, qos=1)
         await publisher.publish_all(numbered(50))
-        while len(first.messages) < 50:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(WITHIN):
+            while len(first.messages) < 50:
+                await asyncio.sleep(0.01)
     async with client(mosquitto.port) as second, Publisher(mosquitto.port) as publisher:
         await publisher.publish(UP, b"99")
         assert (await anext(aiter(second.messages))).payload == b"99"
@@ -57,8 +59,9 @@ async def test_aiomqtt_hands_out_the_old_queue_when_a_client_is_used_again(mosqu
     async with aio, Publisher(mosquitto.port) as publisher:
         await aio.subscribe(FILTER, qos=1)
         await publisher.publish(UP, b"0")
-        while not len(aio.messages):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(WITHIN):
+            while not len(aio.messages):
+                await asyncio.sleep(0.01)
     async with aio:
         assert len(aio.messages) == 1
 

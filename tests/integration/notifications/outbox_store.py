@@ -130,6 +130,11 @@ class Desk:
             yield outbox
             outbox.stop()
 
+    def listeners(self) -> int:
+        """Connections that are told as soon as somebody writes messages."""
+        query = "query = 'LISTEN stadtfunk_outbox' AND state = 'idle' AND datname = current_database()"
+        return len(self.execute(f"SELECT 1 FROM pg_stat_activity WHERE {query}"))
+
     def count(self, result: str, channel: str = "c") -> float:
         return (
             self.registry.get_sample_value("stadtfunk_notifications_total", {"channel": channel, "result": result})

@@ -1,6 +1,5 @@
 """The outbox on a real database: claims, leases, retries, order, the end of a channel and of the program."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +18,7 @@ def settings(tmp_path):
 async def test_what_is_written_is_sent_once_without_waiting_for_a_timer(desk: Desk, settings):
     recorder = Recorder()
     async with desk.sending({"c": (settings, recorder)}):
-        await asyncio.sleep(0)
+        await until(desk.listeners)
         desk.add("a", "b")
         await until(lambda: set(desk.states().values()) == {"sent"}, within=10)
     assert sorted(message.key for message in recorder.sent) == ["a", "b"]

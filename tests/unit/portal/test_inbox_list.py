@@ -117,8 +117,9 @@ def test_readers_wake_at_a_change_and_hear_of_none_they_know():
     async def scenario():
         changes = Changes()
         readers = [asyncio.create_task(changes.after(0, 5)) for _ in range(3)]
-        while changes.readers < 3:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while changes.readers < 3:
+                await asyncio.sleep(0)
         changes.announce()
         assert await asyncio.gather(*readers) == [1, 1, 1]
         assert changes.readers == 0

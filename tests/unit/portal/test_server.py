@@ -30,6 +30,13 @@ async def until_serving(client):
                 await asyncio.sleep(0.01)
 
 
+async def until_closed(listener):
+    """Until nobody is let in any more: the stop is under way."""
+    async with asyncio.timeout(5):
+        while listener.fileno() >= 0:
+            await asyncio.sleep(0.01)
+
+
 def base_url(listener):
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -69,7 +76,7 @@ def test_a_request_under_way_is_answered_before_the_stop():
             request = asyncio.create_task(client.post("/webhooks/ttn", headers=headers, content=b"{}"))
             await entered.wait()
             serving.cancel()
-            await asyncio.sleep(0)
+            await until_closed(listener)
             release.set()
             assert (await request).status_code == 200
             with pytest.raises(asyncio.CancelledError):

@@ -262,15 +262,20 @@ async def test_a_mapping_to_a_decoder_whose_file_is_removed_keeps_everything_as_
         assert await city.level("ours") == 1.0
 
 
-async def test_without_watching_a_change_waits_for_the_signal(city: City) -> None:
+async def test_without_watching_a_change_waits_for_the_signal(city: City, tmp_path: Path) -> None:
+    """Two changes that a city beside it has taken over by itself have had their time here, too."""
     city.file.write_text(CONFIGURATION + "watch: false\n")
+    (tmp_path / "beside").mkdir()
+    beside = City(tmp_path / "beside")
     renewal = city.renewal()
-    async with running(renewal):
-        write(city.mine, "one", 2.0)
-        await asyncio.sleep(5 * LOOK_EVERY)
+    async with running(renewal), running(beside.renewal()):
+        for level in (2.0, 3.0):
+            write(city.mine, "one", level)
+            write(beside.mine, "one", level)
+            await beside.until_level("one", level)
         assert await city.level("one") == 1.0
         renewal.ask()
-        await city.until_level("one", 2.0)
+        await city.until_level("one", 3.0)
 
 
 async def test_a_mapping_to_a_broken_decoder_is_refused_at_start(city: City) -> None:
