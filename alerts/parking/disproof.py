@@ -154,14 +154,9 @@ def disproof(one: Over, basis: Basis, told: Told) -> Disproof | None:
         return None
     uplinks = [name for key, part in basis.evidence.items() for name in _new_uplinks(part, stories[key], one)]
     statuses = {number for key, part in basis.evidence.items() for number in _new_statuses(part, stories[key], one)}
-    others = [key for key, story in stories.items() if key not in basis.evidence and _seen_in(story, one)]
-    if not (uplinks or statuses or others):
+    if not (uplinks or statuses):
         return None
-    new: dict[str, Json] = {
-        "uplinks": list(dict.fromkeys(uplinks))[:_NAMED],
-        "statuses": sorted(statuses)[:_NAMED],
-        "bays": sorted(others),
-    }
+    new: dict[str, Json] = {"uplinks": list(dict.fromkeys(uplinks))[:_NAMED], "statuses": sorted(statuses)[:_NAMED]}
     return Disproof(one.subject, one.occurrence, one.content, {name: said for name, said in new.items() if said})
 
 
@@ -208,10 +203,6 @@ def _new_statuses(part: Mapping[str, Any], story: BayStory, one: Over) -> Iterat
     for status, until in held(story.statuses):
         if status.at <= one.closed_at and until > start and status.id not in known and len(known) < EVIDENCE_MOST:
             yield status.id
-
-
-def _seen_in(story: BayStory, one: Over) -> bool:
-    return any(one.since <= seen.at <= one.closed_at for seen in story.sightings)
 
 
 def by_bay(subject: str, evidence: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

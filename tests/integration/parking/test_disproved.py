@@ -144,6 +144,15 @@ def test_it_stands_again_when_still_later_data_prove_it(street: Street, bay: str
     assert figures(street).cases == 1
 
 
+def test_what_seemed_one_car_becomes_the_two_that_it_was(street: Street, bay: str) -> None:
+    """Its case ends where the first one left, and no longer hides the second one's."""
+    street.sees(bay, -WEEK + 15, False, f_cnt=21)
+    street.sees(bay, -WEEK + 25, True, f_cnt=22)
+    arrive_late(street, -WEEK, -WEEK + 25)
+    work_off(street, 1)
+    assert standing(street) == [("resolved", "drove_away", at(-WEEK + end)) for end in (15.5, 60.5)]
+
+
 class TestItStays:
     """Of a person, of other settings, or what is known may not be all."""
 

@@ -111,6 +111,24 @@ def test_an_episode_that_overlaps_keeps_it(case: Finding, leave: int) -> None:
     assert verdict(case, told(made.story(END))) is None
 
 
+def test_a_case_of_bays_that_share_their_charge_points() -> None:
+    """The other car charged, it seemed; late statuses say that both did."""
+
+    def bays() -> list[Timeline]:
+        made = [replace(one_hour(), key=key, group="LS01", evses=(EVSE, "DEMZXE2")) for key in ("LS01-1", "LS01-2")]
+        made[0].point(-120, EvseState.IDLE, evse="DEMZXE2").point(1, EvseState.IN_USE, evse="DEMZXE2")
+        return made
+
+    [found] = cases(group_stories(bays(), END))
+    assert (found.subject, found.ended is not None) == ("LS01", True)
+    now = bays()
+    now[0].point(2, EvseState.IN_USE)
+    gone = verdict(found, told(*group_stories(now, END)))
+    assert gone is not None
+    assert (gone.subject, gone.by) == ("LS01", {"statuses": [3]})
+    assert verdict(found, told(*group_stories([_signless(one) for one in bays()], END))) is None, "nothing is new"
+
+
 class TestDoubts:
     """Nothing new, something missing, or something else changed."""
 
@@ -191,6 +209,10 @@ def test_a_case_that_began_before_what_is_told_is_not_asked_for() -> None:
         group_stories(group, END), {"LS01-1": Timeline().at(-90), "LS01-2": Timeline().at(-30)}, Timeline().at(END)
     )
     assert several.begins()["LS01"] == Timeline().at(-30), "from when on all of them are"
+
+
+def _signless(made: Timeline) -> Timeline:
+    return replace(made, sign=Sign(Regime.NONE))
 
 
 def _without_case(one):  # type: ignore[no-untyped-def]
