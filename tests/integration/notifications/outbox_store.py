@@ -78,18 +78,14 @@ class Desk:
     def add(self, *keys: str, channel: str = "c", alert: int | None = None, **given: object) -> None:
         """Write messages; due now unless told otherwise."""
         row = {"kind": "opened", "state": "pending", "due_at": datetime.now(UTC), "body": {}, **given}
-        for key in keys:
-            self.execute(
-                "INSERT INTO notification (idempotency_key, alert_id, channel, kind, body, state, due_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                key,
-                alert,
-                channel,
-                row["kind"],
-                json.dumps(row["body"]),
-                row["state"],
-                row["due_at"],
-            )
+        shared = (alert, channel, row["kind"], json.dumps(row["body"]), row["state"], row["due_at"])
+        self.execute(
+            "INSERT INTO notification (idempotency_key, alert_id, channel, kind, body, state, due_at)"
+            " SELECT key, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) WITH ORDINALITY AS n (key, place)"
+            " ORDER BY place",
+            *shared,
+            list(keys),
+        )
 
     def alert(self, subject: str = "MZ-LS01-1", **given: object) -> int:
         """An open alert; returns its id."""
