@@ -59,6 +59,10 @@ class _Field:
         return grafana_unit(self.quantity.unit)
 
     @property
+    def is_counter(self) -> bool:
+        return self.column.nature is Nature.COUNTER
+
+    @property
     def is_switch(self) -> bool:
         return self.column.sql_type == "boolean"
 
@@ -103,7 +107,7 @@ def _devices(kind: type[Reading]) -> Variable:
 
 def _devices_rows(kind: type[Reading], fields: Sequence[_Field]) -> Iterator[Row]:
     gauges = [field for field in fields if field.column.nature is Nature.GAUGE]
-    counters = [field for field in fields if field.column.nature is Nature.COUNTER]
+    counters = [field for field in fields if field.is_counter]
     states = [field for field in fields if field.column.has_seconds]
     yield row("Überblick", *_summary(kind))
     if gauges:
@@ -332,12 +336,13 @@ def _latest(kind: type[Reading], fields: Sequence[_Field]) -> Panel:
 
 def _districts(kind: type[Reading], fields: Sequence[_Field]) -> Iterator[Row]:
     """A household kind: days and districts."""
-    view, where = f"stadtfunk.v_{kind.kind}_district_daily", f"WHERE {_DAYS} AND {chosen('district', 'district')}"
+    values, growth = (f"stadtfunk.v_{kind.kind}_district_{of}" for of in ("daily", "growth_daily"))
+    where = f"WHERE {_DAYS} AND {chosen('district', 'district')}"
     yield row(
         "Überblick",
         sql(
             "Zähler je Stadtteil",
-            f"SELECT bucket AS time, district AS metric, meters AS value FROM {view}\n{where}\nORDER BY time, metric",
+            f"SELECT bucket AS time, district AS metric, meters AS value FROM {values}\n{where}\nORDER BY time, metric",
             columns=_SERIES,
             look=Look(stacked=True, low=0),
             unit="none",
@@ -346,11 +351,14 @@ def _districts(kind: type[Reading], fields: Sequence[_Field]) -> Iterator[Row]:
         ),
     )
     shown = [field for field in fields if field.column.nature is not Nature.STATE]
-    yield row("Messgrößen", *(_of_districts(field, view, where) for field in shown))
+    yield row(
+        "Messgrößen",
+        *(_of_districts(field, growth if field.is_counter else values, where) for field in shown),
+    )
 
 
 def _of_districts(field: _Field, view: str, where: str) -> Panel:
-    counter = field.column.nature is Nature.COUNTER
+    counter = field.is_counter
     column = f"{field.name}_{'delta' if counter else 'avg'}"
     what = "Summe des Zuwachses je Stadtteil und Tag." if counter else "Mittel je Stadtteil und Tag."
     return sql(

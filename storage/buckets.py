@@ -29,6 +29,15 @@ class Width(StrEnum):
         """The start of the bucket that `time` lies in, on any PostgreSQL."""
         return sql.SQL("date_trunc({}, {}, {})").format(sql.Literal(self.unit), time, sql.Literal(self.zone))
 
+    def start_from(self, time: sql.Composable, since: sql.Composable) -> sql.Composed:
+        """The same of a time at or after `since`, which starts a bucket: what lies in that one costs a comparison only.
+
+        Names of zones are looked up for every row, and most of what is asked with this is of today.
+        """
+        return sql.SQL("CASE WHEN {} < (SELECT {}) THEN {} ELSE {} END").format(
+            time, self.end(since), since, self.start(time)
+        )
+
     def start_in_timescale(self, time: sql.Composable) -> sql.Composed:
         """The same instant, in the form that a continuous aggregate takes."""
         if self is Width.HOURLY:

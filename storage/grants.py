@@ -137,7 +137,7 @@ def kind_grants(kind: type[Reading], relations: Collection[str]) -> tuple[Grant,
         Grant(Role.MAINTENANCE, "SELECT, INSERT, DELETE", stored),
     )
     if kind.privacy is Privacy.HOUSEHOLD:
-        district = (f"v_{name}_district_daily",)
+        district = tuple(v for v in (f"v_{name}_district_daily", f"v_{name}_district_growth_daily") if v in relations)
         return (
             *everyone,
             Grant(Role.UTILITY, "SELECT", (name, *rollups, *named, *district)),

@@ -1,7 +1,8 @@
 """Brings the stored rollups of one kind up to date: what was touched since the last run, and hours that are over now.
 
 Everything is computed again from the readings and replaced, so a run can be repeated, and a crash in the middle
-changes nothing. The hour that still runs is never stored; the views compute it.
+changes nothing. The hour that still runs is never stored; the views compute it. Of the day that still runs the steps of
+its hours are stored as far as they are over.
 """
 
 from collections.abc import Iterable, Sequence
@@ -74,11 +75,13 @@ async def refresh_kind(
         touched = [hour for (hour,) in await cursor.fetchall() if hour >= kept_since]
         limits = Limits(kept_since, max(before or min(touched, default=until), kept_since), until)
         for parts in stored_parts:
-            await _refresh_parts(connection, parts, await _buckets(connection, parts.width, touched, limits))
+            spans = await _buckets(connection, parts.width, touched, limits, with_open=False)
+            await _refresh_parts(connection, parts, spans)
         hours = await _step_hours(connection, kind, touched, limits)
         if has_steps(kind):
             for width in Width:
-                await _refresh_steps(connection, kind, width, await _buckets(connection, width, hours, limits))
+                spans = await _buckets(connection, width, hours, limits, with_open=True)
+                await _refresh_steps(connection, kind, width, spans)
         await connection.execute(_QUERIES["set_watermark"], key)
     return len(hours)
 
@@ -120,12 +123,18 @@ async def _step_hours(
     return sorted(hours)
 
 
-async def _buckets(connection: Connection, width: Width, hours: Sequence[datetime], limits: Limits) -> list[Span]:
-    """The stretches of buckets to compute, each at most a day of hours or one day."""
+async def _buckets(
+    connection: Connection, width: Width, hours: Sequence[datetime], limits: Limits, *, with_open: bool
+) -> list[Span]:
+    """The stretches of buckets to compute, each at most a day of hours or one day.
+
+    Args:
+        with_open: the day that still runs, too, since its hours add up to it; a mean of half a day does not go on.
+    """
     if width is Width.HOURLY:
         return spans_of(hours)
-    values = {"zone": ZONE, "hours": list(hours), **limits._asdict()}
-    cursor = await connection.execute(_QUERIES["closed_days"], values)
+    values = {"zone": ZONE, "hours": list(hours), "with_open": with_open, **limits._asdict()}
+    cursor = await connection.execute(_QUERIES["days"], values)
     return [Span(low, high) for low, high in await cursor.fetchall()]
 
 

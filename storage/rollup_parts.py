@@ -44,24 +44,33 @@ def relation(name: str) -> sql.Identifier:
     return sql.Identifier("stadtfunk", name)
 
 
-def parts_query(parts: Parts, *, timescale: bool, condition: sql.Composable | None = None) -> sql.Composed:
-    """The parts of the readings for which `condition` holds."""
+def parts_query(
+    parts: Parts, *, timescale: bool, condition: sql.Composable | None = None, since: sql.Composable | None = None
+) -> sql.Composed:
+    """The parts of the readings for which `condition` holds; of those at or after `since`, a start of a bucket."""
     conditions = [] if condition is None else [condition]
     if parts.version > 1:  # readings from before the quantity was known make no rows
         known = [sql.SQL("r.{} IS NOT NULL").format(sql.Identifier(quantity.name)) for quantity in parts.quantities]
         conditions.append(sql.SQL("({})").format(sql.SQL(" OR ").join(known)))
+    if since is not None:
+        conditions.append(sql.SQL("r.observed_at >= {}").format(since))
     return sql.SQL(_TEMPLATES["parts"]).format(
-        bucket=parts.width.start_in_timescale(_OBSERVED_AT) if timescale else parts.width.start(_OBSERVED_AT),
+        bucket=_bucket(parts.width, timescale=timescale, since=since),
         columns=sql.SQL(", ").join(column for quantity in parts.quantities for column in part_columns(quantity)),
         table=relation(parts.kind.kind),
         condition=sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true"),
     )
 
 
+def _bucket(width: Width, *, timescale: bool, since: sql.Composable | None) -> sql.Composed:
+    if timescale:
+        return width.start_in_timescale(_OBSERVED_AT)
+    return width.start(_OBSERVED_AT) if since is None else width.start_from(_OBSERVED_AT, since)
+
+
 def live_parts_view(parts: Parts) -> sql.Composed:
     """On plain PostgreSQL: what is stored, and the rest from the readings."""
-    since = parts.width.start(stored_before(parts.kind))
-    live = parts_query(parts, timescale=False, condition=sql.SQL("r.observed_at >= {}").format(since))
+    live = parts_query(parts, timescale=False, since=first_open(parts.kind, parts.width))
     return sql.SQL("CREATE VIEW {} AS SELECT {} FROM {} UNION ALL {}").format(
         relation(parts.name), part_names(parts), relation(parts.stored), live
     )
@@ -76,6 +85,11 @@ def names_of_columns(parts: Parts) -> tuple[str, ...]:
     """The names of the columns of `parts_query`."""
     own = [f"{quantity.name}_{suffix}" for quantity in parts.quantities for suffix in part_suffixes(quantity)]
     return ("device_id", "subject", "channel", "bucket", "readings", *own)
+
+
+def first_open(kind: type[Reading], width: Width) -> sql.Composed:
+    """SQL for the start of the bucket that `stored_before` lies in; a query, so that it is not computed row by row."""
+    return sql.SQL("(SELECT {})").format(width.start(stored_before(kind)))
 
 
 def stored_before(kind: type[Reading]) -> sql.Composed:

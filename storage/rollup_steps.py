@@ -70,7 +70,7 @@ def hourly_steps(
 def daily_steps(
     kind: type[Reading], hourly: sql.Composable, *, low: sql.Composable, high: sql.Composable
 ) -> sql.Composed:
-    """The rows of all days in [low, high), from `hourly`, a query of the steps of hours."""
+    """The rows of all days in [low, high), which starts with a day, from `hourly`, a query of the steps of hours."""
     values = [
         sql.SQL("({name}, {delta}, {resets}, {seconds})").format(
             name=sql.Literal(quantity.name),
@@ -85,7 +85,7 @@ def daily_steps(
         if quantity.has_steps
     ]
     amounts = sql.SQL(_TEMPLATES["daily_amounts"]).format(
-        bucket=Width.DAILY.start(sql.SQL("h.bucket")),
+        bucket=Width.DAILY.start_from(sql.SQL("h.bucket"), low),
         hourly=hourly,
         values=sql.SQL(", ").join(values),
         low=low,

@@ -21,7 +21,7 @@ from storage.rollup_columns import (
     part_suffixes,
     step_suffixes,
 )
-from storage.rollup_parts import Parts, relation, stored_before
+from storage.rollup_parts import Parts, first_open, relation, stored_before
 from storage.rollup_steps import daily_steps, has_steps, hourly_steps, stored_steps
 from storage.statements import load
 
@@ -29,7 +29,7 @@ HOUSEHOLD_DEVICES = "household_device"
 _TEMPLATES = load("rollups")
 _NAMES = sql.SQL(_TEMPLATES["names"])
 _NAMED = sql.SQL(_TEMPLATES["named"]).format()
-_OF_DISTRICT = sql.SQL(_TEMPLATES["named_district"]).format()
+_OF_DISTRICT = sql.SQL(_TEMPLATES["bound_to_district"]).format()
 _DISTRICT_NAMES = sql.SQL(_TEMPLATES["district_names"])
 _BOUND_BY_ID = sql.SQL(_TEMPLATES["bound_by_id"])
 _R = sql.Identifier("r")
@@ -57,11 +57,12 @@ def public_rollup_view(
     kind: type[Reading], width: Width, parts: Sequence[Parts], households: Sequence[type[Reading]]
 ) -> sql.Composed:
     """`public_<kind>_<width>`: the same without devices that ever sent a household reading."""
-    public = sql.SQL(_TEMPLATES["public_devices"]).format(household=_ever_sent(households))
-    named = sql.SQL(_TEMPLATES["named_public"]).format(public=public)
+    public = sql.SQL(_TEMPLATES["public_devices"]).format()
+    named = sql.SQL(_TEMPLATES["named_public"]).format(public_devices=public)
     rollup = _rollup("bound_rollup", kind, _bound_arms(kind, width, parts, _NAMES, named, among=public))
     return sql.SQL("CREATE VIEW {} AS {}").format(
-        relation(f"public_{kind.kind}_{width}"), sql.SQL(_TEMPLATES["public_rollup"]).format(rollup=rollup)
+        relation(f"public_{kind.kind}_{width}"),
+        sql.SQL(_TEMPLATES["public_rollup"]).format(rollup=rollup, household=_ever_sent(households)),
     )
 
 
@@ -106,39 +107,46 @@ def readings_view(kind: type[Reading]) -> sql.Composed:
 def district_view(kind: type[Reading], parts: Sequence[Parts]) -> sql.Composed:
     """`v_<kind>_district_daily`: a household kind without single customers; `parts` are the daily ones."""
     gauges = [q.column("avg") for q in measured(kind) if q.nature is Nature.GAUGE]
-    counters = [q.column("delta") for q in measured(kind) if q.nature is Nature.COUNTER]
-    arms = [
-        arm
-        for part in parts
-        for arm in (_bound_parts(part, _DISTRICT_NAMES, _OF_DISTRICT), _cut_parts(part, _DISTRICT_NAMES, _OF_DISTRICT))
-    ]
+    counters = _counters(kind)
+    arms = [arm for part in parts for arm in (_district_arm(part), _cut_parts(part, _DISTRICT_NAMES, _OF_DISTRICT))]
     of_parts = sql.SQL(_TEMPLATES["district_parts"]).format(
         columns=_of_five("avg", gauges), of_meter=_each("avg", gauges), union=sql.SQL(" UNION ALL ").join(arms)
     )
-    joined = sql.SQL("LEFT JOIN ({}) AS c ON c.bucket = g.bucket AND c.district = g.district")
+    joined = sql.SQL("LEFT JOIN {} AS c ON c.bucket = g.bucket AND c.district = g.district")
     return sql.SQL("CREATE VIEW {} AS {}").format(
         relation(f"v_{kind.kind}_district_daily"),
         sql.SQL(_TEMPLATES["district"]).format(
             gauges=_listed("g", gauges),
             counters=_listed("c", counters),
             parts=of_parts,
-            steps=joined.format(_district_steps(kind, counters)) if counters else sql.SQL(""),
+            growth=joined.format(relation(district_growth_name(kind))) if counters else sql.SQL(""),
         ),
     )
 
 
-def _district_steps(kind: type[Reading], counters: Sequence[sql.Identifier]) -> sql.Composed:
-    live = hourly_steps(kind, low=stored_before(kind), high=_INFINITY, states=False)
-    hourly = sql.SQL("{} UNION ALL ({})").format(stored_steps(kind, Width.HOURLY), live)
-    return sql.SQL(_TEMPLATES["district_steps"]).format(
-        columns=_of_five("sum", counters),
-        of_meter=_each("sum", counters),
-        deltas=_listed("h", counters),
-        daily=stored_steps(kind, Width.DAILY),
-        hourly=hourly,
-        day=Width.DAILY.start(sql.SQL("h.bucket")),
-        day_start=sql.SQL("(SELECT {})").format(Width.DAILY.start(stored_before(kind))),
+def district_growth_name(kind: type[Reading]) -> str:
+    """The view that `district_growth_view` makes."""
+    return f"v_{kind.kind}_district_growth_daily"
+
+
+def district_growth_view(kind: type[Reading]) -> sql.Composed:
+    """What counters of a household kind went in districts, for who asks for nothing else."""
+    counters = _counters(kind)
+    return sql.SQL("CREATE VIEW {} AS {}").format(
+        relation(district_growth_name(kind)),
+        sql.SQL(_TEMPLATES["district_growth"]).format(
+            columns=_of_five("sum", counters),
+            of_meter=_each("sum", counters),
+            deltas=_listed("h", counters),
+            daily=stored_steps(kind, Width.DAILY),
+            live=hourly_steps(kind, low=stored_before(kind), high=_INFINITY, states=False),
+            day=Width.DAILY.start_from(sql.SQL("h.bucket"), first_open(kind, Width.DAILY)),
+        ),
     )
+
+
+def _counters(kind: type[Reading]) -> list[sql.Identifier]:
+    return [q.column("delta") for q in measured(kind) if q.nature is Nature.COUNTER]
 
 
 def _listed(alias: str, columns: Sequence[sql.Identifier]) -> sql.Composed:
@@ -194,6 +202,15 @@ def _bound_parts(parts: Parts, names: sql.SQL, named: sql.Composed) -> sql.Compo
     )
 
 
+def _district_arm(parts: Parts) -> sql.Composed:
+    return sql.SQL(_TEMPLATES["district_arm"]).format(
+        columns=_own(parts.kind, parts),
+        parts=relation(parts.name),
+        same_source=same_source(_R),
+        bucket_end=parts.width.end(sql.SQL("r.bucket")),
+    )
+
+
 def _cut_parts(parts: Parts, names: sql.SQL, named: sql.Composed) -> sql.Composed:
     aggregates = [column for quantity in parts.quantities for column in part_columns(quantity)]
     return sql.SQL(_TEMPLATES["cut_parts"]).format(
@@ -217,7 +234,7 @@ def _bound_steps(kind: type[Reading], steps: sql.Composed, names: sql.SQL, named
 
 
 def _steps(kind: type[Reading], width: Width, *, among: sql.Composed | None = None) -> list[sql.Composed]:
-    """Queries of the stored steps and of those of buckets that are not stored yet.
+    """Queries of the stored steps and of those of hours that are not stored yet; a day may have rows of both.
 
     Args:
         among: an array of devices; days are made from the hours of these alone. The stored steps are all there.
@@ -227,10 +244,9 @@ def _steps(kind: type[Reading], width: Width, *, among: sql.Composed | None = No
     since = stored_before(kind)
     live = hourly_steps(kind, low=since, high=_INFINITY)
     if width is Width.DAILY:
-        hourly = sql.SQL("{} UNION ALL ({})").format(stored_steps(kind, Width.HOURLY), live)
         if among is not None:
-            hourly = sql.SQL("SELECT s.* FROM ({}) AS s WHERE s.device_id = ANY ({})").format(hourly, among)
-        live = daily_steps(kind, hourly, low=width.start(since), high=_INFINITY)
+            live = sql.SQL("SELECT s.* FROM ({}) AS s WHERE s.device_id = ANY ({})").format(live, among)
+        live = daily_steps(kind, live, low=first_open(kind, width), high=_INFINITY)
     return [stored_steps(kind, width), live]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
+from decoders.quantities import Nature
 from decoders.readings import Reading
 from decoders.uplink import Privacy
 from storage.buckets import Width
@@ -15,6 +16,8 @@ from storage.rollup_steps import has_steps, steps_columns, steps_name, steps_tab
 from storage.rollup_views import (
     HOUSEHOLD_DEVICES,
     bound_rollup_view,
+    district_growth_name,
+    district_growth_view,
     district_view,
     household_devices_view,
     public_rollup_view,
@@ -118,6 +121,8 @@ def _people_views(
     views = {f"v_{kind.kind}": readings_view(kind)}
     of_width = {width: [part for part in parts if part.width is width] for width in Width}
     if kind.privacy is Privacy.HOUSEHOLD:
+        if any(quantity.nature is Nature.COUNTER for quantity in measured(kind)):
+            views[district_growth_name(kind)] = district_growth_view(kind)
         views[f"v_{kind.kind}_district_daily"] = district_view(kind, of_width[Width.DAILY])
         return views
     views[f"public_{kind.kind}"] = public_view(f"v_{kind.kind}", households)

@@ -17,7 +17,7 @@ from decoders.readings import KINDS, DeviceHealth, HeatMeter, ParkingBay, Readin
 from decoders.uplink import Privacy
 from storage.buckets import ZONE, Width
 from storage.database import Connection
-from storage.rollup_parts import relation, stored_before
+from storage.rollup_parts import relation
 from storage.statements import load
 
 _QUERIES = load("migrate")
@@ -68,9 +68,6 @@ def _public_reading() -> sql.Composed:
 _VALUES: Final[dict[str, sql.Composable]] = {
     "zone": sql.Literal(ZONE),
     "day_end": Width.DAILY.end(sql.SQL("p.bucket")),
-    "day_of_hour": Width.DAILY.start(sql.SQL("h.bucket")),
-    "day_start": Width.DAILY.start(sql.SQL("w.stored_before")),
-    "stored_before": stored_before(HeatMeter),
     "least": sql.Literal(LEAST_METERS),
     "public": _public_reading(),
     "occupancy_stale": sql.Literal(OCCUPANCY_STALE),

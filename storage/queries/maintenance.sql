@@ -31,8 +31,8 @@ ON CONFLICT (kind) DO UPDATE SET
     stored_before = greatest(rollup_watermark.stored_before, excluded.stored_before),
     refreshed_at = excluded.refreshed_at
 
--- name: closed_days
--- The local days of these hours, and all days since the last run, as far as they are over.
+-- name: days
+-- The local days of these hours, and all days since the last run, as far as they are over or, `with_open`, have begun.
 SELECT DISTINCT d.start, (d.start AT TIME ZONE %(zone)s + interval '1 day') AT TIME ZONE %(zone)s AS next
 FROM (
     SELECT date_trunc('day', h.hour, %(zone)s) AS start FROM unnest(%(hours)s::timestamptz[]) AS h (hour)
@@ -43,8 +43,10 @@ FROM (
         date_trunc('day', %(until)s::timestamptz AT TIME ZONE %(zone)s),
         interval '1 day'
     ) AS g (local_start)
+    WHERE %(since)s::timestamptz < %(until)s::timestamptz
 ) AS d
-WHERE (d.start AT TIME ZONE %(zone)s + interval '1 day') AT TIME ZONE %(zone)s <= %(until)s
+WHERE (%(with_open)s AND d.start < %(until)s
+        OR (d.start AT TIME ZONE %(zone)s + interval '1 day') AT TIME ZONE %(zone)s <= %(until)s)
     AND d.start >= %(kept_since)s
 ORDER BY d.start
 

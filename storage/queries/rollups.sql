@@ -152,15 +152,25 @@ LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
 
 -- name: named_public
 -- Devices of households are left out before anything is grouped.
-JOIN stadtfunk.device AS d ON d.id = r.device_id AND r.device_id = ANY ({public})
+JOIN stadtfunk.device AS d ON d.id = r.device_id AND r.device_id = ANY ({public_devices})
 LEFT JOIN stadtfunk.asset AS a ON a.id = b.asset_id
 
 -- name: public_devices
--- An array, which is made once and goes down into every part of a query.
-ARRAY(SELECT d.id FROM stadtfunk.device AS d WHERE NOT ({household}))
+-- An array, which goes down into every part of a query; without its type it would be a list of rows.
+(SELECT p.devices FROM public_device AS p)::integer[]
 
--- name: named_district
+-- name: bound_to_district
 JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+
+-- name: district_arm
+-- Parts of buckets that lie in one binding. Bindings of a source exclude each other, so nothing changes in such a bucket.
+SELECT b.district, r.device_id, r.subject, r.bucket, {columns}
+FROM {parts} AS r
+JOIN (
+    SELECT b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, a.district
+    FROM stadtfunk.asset_device AS b
+    JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+) AS b ON {same_source} AND b.valid_from <= r.bucket AND (b.valid_to = 'infinity' OR b.valid_to >= {bucket_end})
 
 -- name: names
 d.dev_eui, d.name AS device_name, r.subject, r.channel,
@@ -195,6 +205,9 @@ WHERE v.dev_eui IN (SELECT d.dev_eui FROM stadtfunk.device AS d WHERE NOT ({hous
     AND v.asset_kind IS DISTINCT FROM 'meter'
 
 -- name: public_rollup
+WITH public_device AS MATERIALIZED (
+    SELECT ARRAY(SELECT d.id FROM stadtfunk.device AS d WHERE NOT ({household})) AS devices
+)
 SELECT v.* FROM ({rollup}) AS v WHERE v.asset_kind IS DISTINCT FROM 'meter'
 
 -- name: household_devices
@@ -212,7 +225,7 @@ EXISTS (
 -- or more that gave it. Who asks for no counter pays for none: then the planner leaves out the join.
 SELECT g.bucket, g.district, g.meters{gauges}{counters}
 FROM ({parts}) AS g
-{steps}
+{growth}
 
 -- name: district_parts
 SELECT m.bucket, m.district, count(*) AS meters{columns}
@@ -224,25 +237,27 @@ FROM (
 GROUP BY m.bucket, m.district
 HAVING count(*) >= 5
 
--- name: district_steps
--- Days that are over as they are stored, and of the others their hours.
+-- name: district_growth
+-- The sums of counters alone, which need no look at the other values.
 SELECT m.bucket, m.district{columns}
 FROM (
-    SELECT u.bucket, a.district, u.device_id, u.subject{of_meter}
+    SELECT u.bucket, b.district, u.device_id, u.subject{of_meter}
     FROM (
         SELECT h.bucket, h.device_id, h.subject, h.binding{deltas}
         FROM ({daily}) AS h
-        WHERE h.bucket < {day_start}
         UNION ALL
         SELECT {day}, h.device_id, h.subject, h.binding{deltas}
-        FROM ({hourly}) AS h
-        WHERE h.bucket >= {day_start}
+        FROM ({live}) AS h
     ) AS u
-    JOIN stadtfunk.asset_device AS b ON b.id = u.binding
-    JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
-    GROUP BY u.bucket, a.district, u.device_id, u.subject
+    JOIN (
+        SELECT b.id, a.district
+        FROM stadtfunk.asset_device AS b
+        JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+    ) AS b ON b.id = u.binding
+    GROUP BY u.bucket, b.district, u.device_id, u.subject
 ) AS m
 GROUP BY m.bucket, m.district
+HAVING count(*) >= 5
 
 -- name: district_names
 a.district, r.device_id, r.subject

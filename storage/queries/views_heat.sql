@@ -1,6 +1,6 @@
 -- Views for the heating utility's overview, made by storage/views.py. Nothing in them is of a single customer: every
 -- value is of a district, and of {least} meters or more that gave this very value; a smaller group has NULL or no row.
--- {zone}, {day_start}, {day_end} and {day_of_hour} are filled from storage/buckets.py.
+-- {day_end} is filled from storage/buckets.py.
 
 -- name: heat_site
 -- Which readings are of which meter in which district. No dashboard reads it: the views below do.
@@ -49,21 +49,11 @@ FROM (
     JOIN stadtfunk.heat_site AS s
         ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
         AND (s.channel IS NULL OR s.channel = p.channel)
-        AND p.bucket >= s.valid_from AND {day_end} <= s.valid_to
+        AND p.bucket >= s.valid_from AND (s.valid_to = 'infinity' OR s.valid_to >= {day_end})
     GROUP BY p.bucket, s.asset_id, s.district
 ) AS m
 GROUP BY m.bucket, m.district
 HAVING count(*) >= {least}
-
--- name: heat_steps
--- How far the counters of meters went on each day: stored days, and of the days after them the stored hours.
-SELECT p.bucket, p.binding, p.energy_delta, p.volume_delta
-FROM stadtfunk.heat_meter_daily_steps AS p
-WHERE p.bucket < (SELECT {day_start} FROM (SELECT {stored_before} AS stored_before) AS w)
-UNION ALL
-SELECT {day_of_hour}, h.binding, h.energy_delta, h.volume_delta
-FROM stadtfunk.heat_meter_hourly_steps AS h
-WHERE h.bucket >= (SELECT {day_start} FROM (SELECT {stored_before} AS stored_before) AS w)
 
 -- name: v_heat_energy
 -- Heat taken in a district by day of the city, up to the last full hour; the volume with it, and the spread that both
@@ -74,7 +64,7 @@ SELECT e.bucket AS time, e.district, count(*) AS meters, sum(e.energy) AS energy
         THEN sum(e.energy) FILTER (WHERE e.volume IS NOT NULL) / (1.143 * sum(e.volume)) END AS spread
 FROM (
     SELECT p.bucket, s.district, s.asset_id, sum(p.energy_delta) AS energy, sum(p.volume_delta) AS volume
-    FROM stadtfunk.heat_steps AS p
+    FROM stadtfunk.heat_meter_daily_steps AS p
     JOIN stadtfunk.heat_site AS s ON s.binding = p.binding
     WHERE p.energy_delta IS NOT NULL
     GROUP BY p.bucket, s.asset_id, s.district

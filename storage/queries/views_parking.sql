@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (
         FROM stadtfunk.bay_pool AS p
         JOIN stadtfunk.bay_evse AS l ON l.asset_id = p.asset_id AND l.valid_from < t.next AND l.valid_to > t.day
     ), message AS (
-        SELECT p.bay, p.pool, m.observed_at, m.occupied,
+        SELECT p.asset_id, p.pool, m.observed_at, m.occupied,
             least(lead(m.observed_at) OVER w, m.observed_at + {occupancy_stale}, t.next, b.valid_to) AS ends,
             m.occupied IS DISTINCT FROM lag(m.occupied) OVER w
                 OR m.observed_at > lag(least(m.observed_at + {occupancy_stale}, b.valid_to)) OVER w AS begins
@@ -48,15 +48,15 @@ CROSS JOIN LATERAL (
                 WHERE o.asset_id = b.asset_id AND (o.valid_from, o.id) < (b.valid_from, b.id)
                     AND m.observed_at >= o.valid_from AND m.observed_at < o.valid_to
             )
-        WINDOW w AS (PARTITION BY p.bay ORDER BY m.observed_at)
+        WINDOW w AS (PARTITION BY p.asset_id ORDER BY m.observed_at)
     ), sighting AS (
         -- messages that say the same without a gap are one
-        SELECT n.bay, n.pool, n.occupied, greatest(min(n.observed_at), t.day) AS begins, max(n.ends) AS ends
+        SELECT n.asset_id, n.pool, n.occupied, greatest(min(n.observed_at), t.day) AS begins, max(n.ends) AS ends
         FROM (
-            SELECT m.*, count(*) FILTER (WHERE m.begins) OVER (PARTITION BY m.bay ORDER BY m.observed_at) AS span
+            SELECT m.*, count(*) FILTER (WHERE m.begins) OVER (PARTITION BY m.asset_id ORDER BY m.observed_at) AS span
             FROM message AS m
         ) AS n
-        GROUP BY n.bay, n.pool, n.span, n.occupied
+        GROUP BY n.asset_id, n.pool, n.span, n.occupied
         HAVING max(n.ends) > t.day
     ), status AS (
         SELECT o.pool, e.source, s.status, greatest(s.at, o.low) AS begins,
@@ -96,41 +96,41 @@ CROSS JOIN LATERAL (
         WHERE s.status NOT IN ('UNKNOWN', 'OUT_OF_SERVICE')
     ), step AS (
         -- how each count changes, and when: of the bay itself (known, taken), of its pool (taken_all and so on)
-        SELECT n.bay, v.at, v.n AS known, v.n * n.occupied::integer AS taken, 0 AS taken_all, 0 AS reported, 0 AS in_use,
+        SELECT n.asset_id, v.at, v.n AS known, v.n * n.occupied::integer AS taken, 0 AS taken_all, 0 AS reported, 0 AS in_use,
             0 AS down, 0 AS points
         FROM sighting AS n
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
         WHERE n.begins < n.ends
         UNION ALL
-        SELECT p.bay, v.at, 0, 0, v.n, 0, 0, 0, 0
+        SELECT p.asset_id, v.at, 0, 0, v.n, 0, 0, 0, 0
         FROM sighting AS n
         JOIN stadtfunk.bay_pool AS p ON p.pool = n.pool
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
         WHERE n.occupied AND n.begins < n.ends
         UNION ALL
-        SELECT p.bay, v.at, 0, 0, 0, v.n, v.n * n.in_use::integer, v.n * n.down::integer, 0
+        SELECT p.asset_id, v.at, 0, 0, 0, v.n, v.n * n.in_use::integer, v.n * n.down::integer, 0
         FROM piece AS n
         JOIN stadtfunk.bay_pool AS p ON p.pool = n.pool
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
         WHERE n.begins < n.ends
         UNION ALL
-        SELECT p.bay, v.at, 0, 0, 0, 0, 0, 0, v.n
+        SELECT p.asset_id, v.at, 0, 0, 0, 0, 0, 0, v.n
         FROM point AS n
         JOIN stadtfunk.bay_pool AS p ON p.pool = n.pool
         CROSS JOIN LATERAL (VALUES (n.low, 1), (n.high, -1)) AS v (at, n)
         WHERE n.low < n.high
         UNION ALL
-        SELECT p.bay, t.day, 0, 0, 0, 0, 0, 0, 0 FROM stadtfunk.bay_pool AS p
+        SELECT p.asset_id, t.day, 0, 0, 0, 0, 0, 0, 0 FROM stadtfunk.bay_pool AS p
     ), counted AS (
-        SELECT s.bay, s.at, sum(sum(s.known)) OVER w AS known, sum(sum(s.taken)) OVER w AS taken,
-            sum(sum(s.taken_all)) OVER w AS taken_all, sum(sum(s.reported)) OVER w AS reported,
-            sum(sum(s.in_use)) OVER w AS in_use, sum(sum(s.down)) OVER w AS down, sum(sum(s.points)) OVER w AS points
+        SELECT s.asset_id, s.at, sum(sum(s.known)::integer) OVER w AS known, sum(sum(s.taken)::integer) OVER w AS taken,
+            sum(sum(s.taken_all)::integer) OVER w AS taken_all, sum(sum(s.reported)::integer) OVER w AS reported,
+            sum(sum(s.in_use)::integer) OVER w AS in_use, sum(sum(s.down)::integer) OVER w AS down, sum(sum(s.points)::integer) OVER w AS points
         FROM step AS s
         WHERE s.at < t.next
-        GROUP BY s.bay, s.at
-        WINDOW w AS (PARTITION BY s.bay ORDER BY s.at)
+        GROUP BY s.asset_id, s.at
+        WINDOW w AS (PARTITION BY s.asset_id ORDER BY s.at ROWS UNBOUNDED PRECEDING)
     ), judged AS (
-        SELECT c.bay, c.at,
+        SELECT c.asset_id, c.at,
             CASE
                 WHEN c.points > 0 AND c.down >= c.points THEN 'down'
                 WHEN c.known = 0 THEN 'unknown'
@@ -142,12 +142,12 @@ CROSS JOIN LATERAL (
             END AS state
         FROM counted AS c
     ), changed AS (
-        SELECT j.*, lag(j.state) OVER (PARTITION BY j.bay ORDER BY j.at) AS before FROM judged AS j
+        SELECT j.*, lag(j.state) OVER (PARTITION BY j.asset_id ORDER BY j.at) AS before FROM judged AS j
     )
     SELECT p.station, p.station_name, p.district, p.bay, p.bay_name, c.state, c.at AS begins_at,
-        coalesce(lead(c.at) OVER (PARTITION BY c.bay ORDER BY c.at), t.next) AS ends_at
+        coalesce(lead(c.at) OVER (PARTITION BY c.asset_id ORDER BY c.at), t.next) AS ends_at
     FROM changed AS c
-    JOIN stadtfunk.bay_pool AS p ON p.bay = c.bay
+    JOIN stadtfunk.bay_pool AS p ON p.asset_id = c.asset_id
     WHERE c.state IS DISTINCT FROM c.before
 ) AS x
 

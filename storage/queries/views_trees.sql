@@ -80,7 +80,7 @@ FROM stadtfunk.tree_moisture_daily_parts AS p
 JOIN stadtfunk.tree_site AS s
     ON s.device_id = p.device_id AND (s.subject IS NULL OR s.subject = p.subject)
     AND (s.channel IS NULL OR s.channel = p.channel)
-    AND p.bucket >= s.valid_from AND {day_end} <= s.valid_to
+    AND p.bucket >= s.valid_from AND (s.valid_to = 'infinity' OR s.valid_to >= {day_end})
 
 -- name: v_tree_probe
 -- Every probe that spoke in the last 30 days, now: the median of its last three readings. `frozen`: soil of 1 °C or

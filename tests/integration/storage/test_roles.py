@@ -74,13 +74,17 @@ def test_ingest_may_not_change_any_reading_kind(store: Store) -> None:
     assert {kind.kind for kind in KINDS} <= allowed(store, Role.INGEST, "INSERT")
 
 
+def districts_of(kind: str) -> set[str]:
+    return {f"v_{kind}_district_daily", f"v_{kind}_district_growth_daily"}
+
+
 def test_grafana_reads_views_only_and_no_single_customer(store: Store) -> None:
     kinds = relations(store)
     readable = allowed(store, Role.GRAFANA, "SELECT")
     assert {kinds[name] for name in readable} == {"v"}
     assert {f"public_{kind}_hourly" for kind in PUBLIC} <= readable
     for kind in HOUSEHOLD:
-        assert {name for name in readable if kind in name} == {f"v_{kind}_district_daily"}
+        assert {name for name in readable if kind in name} == districts_of(kind)
     for privilege in ("INSERT", "UPDATE", "DELETE"):
         assert not allowed(store, Role.GRAFANA, privilege)
 
@@ -110,13 +114,17 @@ def test_a_district_of_fewer_than_five_meters_is_not_shown(store: Store) -> None
             )
     found = store.execute("SELECT district, meters, energy_delta FROM v_heat_meter_district_daily", role=Role.GRAFANA)
     assert found == [{"district": "Mitte", "meters": 5, "energy_delta": 5.0}]
+    grown = store.execute(
+        "SELECT district, energy_delta, volume_delta FROM v_heat_meter_district_growth_daily", role=Role.GRAFANA
+    )
+    assert grown == [{"district": "Mitte", "energy_delta": 5.0, "volume_delta": None}]
 
 
 def test_the_portal_sees_neither_payloads_nor_households(store: Store) -> None:
     readable = allowed(store, Role.PORTAL, "SELECT")
     assert not {name for name in readable if name.startswith("payload") or name == "rejected"}
     for kind in HOUSEHOLD:
-        assert {name for name in readable if kind in name} == {f"v_{kind}_district_daily"}
+        assert {name for name in readable if kind in name} == districts_of(kind)
 
 
 def test_the_utility_sees_its_meters_and_nothing_of_the_city(store: Store) -> None:

@@ -142,6 +142,20 @@ def test_a_late_change_of_a_bay_ends_the_state_before(store: Store) -> None:
     assert seconds[6] == (DAY + 6 * HOUR, {"true": 3600})
 
 
+def test_the_day_that_still_runs_adds_up_at_every_hour(store: Store) -> None:
+    day = datetime(2026, 6, 9, 22, tzinfo=UTC)
+    for hour in range(5):
+        store.add([meter(DAY + hour * HOUR, 100.0 + 10 * hour), bay(DAY + hour * HOUR, hour % 2 == 0)])
+        store.maintain(DAY + hour * HOUR + MINUTE)
+        assert rows(store, "heat_meter_daily", "energy_delta") == [(day, 10.0 * hour or None)]
+        occupied = dict(rows(store, "parking_bay_daily", "occupied_seconds"))[day]
+        assert occupied.get("false", 0) == 3600 * (hour // 2) + (hour % 2) * 3600 * (22 - hour)
+    assert rows(store, "heat_meter_daily_steps", "energy_delta") == [(day, 30.0)]
+    store.add([meter(DAY + 90 * MINUTE, 113.0)])
+    store.maintain(DAY + 4 * HOUR + 2 * MINUTE)
+    assert rows(store, "heat_meter_daily", "energy_delta") == [(day, 40.0)]
+
+
 def test_a_pass_with_nothing_new_computes_nothing(store: Store) -> None:
     store.add([tree(DAY, 20.0), bay(DAY, True)])
     assert store.maintain(DAY + 3 * HOUR).refreshed["parking_bay"] > 0
@@ -209,8 +223,8 @@ def test_both_databases_give_the_same_rows_from_the_same_data(stores: tuple[Stor
         assert timescale[view] == expected, view
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_stored_rows_are_those_that_are_computed_live(store: Store, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "until"), [(2, 120), (3, 120), (4, 62)], ids=["over", "over too", "in the last day"])
+def test_stored_rows_are_those_that_are_computed_live(store: Store, seed: int, until: int) -> None:
     start = datetime(2026, 10, 23, 5, tzinfo=UTC)  # through the change to winter time
     readings = random_city(seed, start=start, hours=70)
     chunk = len(readings) // 5
@@ -219,7 +233,7 @@ def test_stored_rows_are_those_that_are_computed_live(store: Store, seed: int) -
         store.add(readings[number * chunk : (number + 1) * chunk if number < 4 else None])
         if number < 4:
             store.maintain(start + (number + 1) * 14 * HOUR)
-    store.maintain(start + 120 * HOUR)
+    store.maintain(start + until * HOUR)
     stored = every_view(store)
     store.execute("UPDATE rollup_watermark SET stored_before = '1990-01-01'")
     for relation in store.execute(
