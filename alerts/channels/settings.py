@@ -1,6 +1,5 @@
 """Settings of the channels: who is told what, when, and how it gets there. Secrets lie in files."""
 
-import ssl
 from collections.abc import Mapping
 from datetime import time, timedelta
 from email.errors import HeaderParseError
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from alerts.calendar import ALWAYS, Hours
+from alerts.connection_settings import BrokerSettings, TlsSettings, read_secret
 from alerts.durations import Duration
 from alerts.model import Severity
 from alerts.notify import Channel
@@ -55,6 +55,7 @@ class RetrySettings(_Settings):
 class _Channel(_Settings):
     """What all channels have in common."""
 
+    kind: str = Field(description="what the channel is; each kind narrows it")
     enabled: bool = Field(default=True, description="false: nothing is written for it, and nothing sent")
     rules: tuple[str, ...] = Field(default=(), description="names of the rules that it tells of; default: all")
     min_severity: Severity = Field(
@@ -92,24 +93,6 @@ class _Channel(_Settings):
             escalation=self.escalation,
             grouped=self.grouped,
         )
-
-
-class TlsSettings(_Settings):
-    """Certificates of a connection."""
-
-    ca_file: Path | None = Field(default=None, description="PEM file of the CA to trust; the system's CAs without it")
-
-    def context(self) -> ssl.SSLContext:
-        """The TLS context.
-
-        Raises:
-            OSError: the file is missing or is no certificate (`ssl.SSLError` is one).
-        """
-        if self.ca_file is not None:
-            self.ca_file.open("rb").close()  # its error names the file
-        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
 
 
 def _mail_address(value: str) -> str:
@@ -174,7 +157,7 @@ class EmailSettings(_Channel):
         Raises:
             OSError: the file cannot be read.
         """
-        return _first_line(self.password_file)
+        return read_secret(self.password_file)
 
 
 class WebhookSettings(_Channel):
@@ -235,21 +218,11 @@ class WebhookSettings(_Channel):
             raise ValueError("a webhook's URL must begin with https:// unless its host is in allow_hosts")
 
 
-class MqttSettings(_Channel):
+class MqttSettings(BrokerSettings, _Channel):
     """Messages as JSON to an MQTT broker, at QoS 1."""
 
     shift: str = Field(default=ALWAYS_ON, description="shift in which it sends, `day` or `always` or one of `shifts`")
     kind: Literal["mqtt"] = Field(description="`mqtt`: JSON to a broker, QoS 1")
-    host: str = Field(default="localhost", min_length=1, description="the broker's host name or address")
-    port: int = Field(
-        default_factory=lambda data: 1883 if data.get("tls") is None else 8883,
-        ge=1,
-        le=65535,
-        description="the broker's port; default 8883 with tls, else 1883",
-    )
-    tls: TlsSettings | None = Field(default=None, description="encrypt the connection; none on loopback only")
-    username: str | None = Field(default=None, description="user name at the broker")
-    password_file: Path | None = Field(default=None, description="file that holds the user's password")
     client_id: str = Field(default="", max_length=64, description="id at the broker; default: a random one")
     topic: str = Field(
         default="stadtfunk/alerts",
@@ -271,14 +244,6 @@ class MqttSettings(_Channel):
         if self.states and self.grouped:
             raise ValueError("states need every message: set grouped to false")
         return self
-
-    def read_password(self) -> SecretStr | None:
-        """The password; None without a file.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        return _first_line(self.password_file)
 
 
 class AppriseSettings(_Channel):
@@ -337,7 +302,3 @@ class WebPushSettings(_Channel):
 ChannelSettings = Annotated[
     EmailSettings | WebhookSettings | MqttSettings | AppriseSettings | WebPushSettings, Field(discriminator="kind")
 ]
-
-
-def _first_line(path: Path | None) -> SecretStr | None:
-    return None if path is None else SecretStr(path.read_text(encoding="utf-8").rstrip("\r\n"))

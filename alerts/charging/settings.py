@@ -1,6 +1,5 @@
 """Settings of the charge points' sources: operators over OCPI, DATEX II feeds, MQTT and webhook messages."""
 
-import ssl
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from alerts.charging.status import RECHECK
+from alerts.connection_settings import BrokerSettings, CertificateSettings
 
 TOKEN_CHARACTERS = 64
 """Longest token that OCPI allows."""
@@ -21,37 +21,6 @@ PartyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3}$", to_upper
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class CertificateSettings(_Settings):
-    """Certificates of a connection: whom we trust, and who we are."""
-
-    ca_file: Path | None = Field(default=None, description="PEM file of the CA to trust; the system's CAs without it")
-    cert_file: Path | None = Field(default=None, description="our client certificate (PEM), with `key_file`")
-    key_file: Path | None = Field(
-        default=None, description="the private key of `cert_file` (PEM, without a password, mode 0600)"
-    )
-
-    @model_validator(mode="after")
-    def _certificate_needs_its_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together: give both or none")
-        return self
-
-    def context(self) -> ssl.SSLContext:
-        """The TLS context.
-
-        Raises:
-            OSError: a file is missing or is not what its setting says (`ssl.SSLError` is one).
-        """
-        for path in (self.ca_file, self.cert_file, self.key_file):
-            if path is not None:
-                path.open("rb").close()  # its error names the file, those below do not
-        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
-        return context
 
 
 class _Source(_Settings):
@@ -167,32 +136,14 @@ class MessagesSettings(_Source):
     )
 
 
-class MqttSettings(MessagesSettings):
+class MqttSettings(BrokerSettings, MessagesSettings):
     """Status messages from a broker, JSON `{"evse_id", "status", "ts"}`, subscribed at QoS 1."""
 
-    host: str = Field(default="localhost", min_length=1, description="the broker's host name or address")
-    port: int = Field(
-        default_factory=lambda data: 1883 if data.get("tls") is None else 8883,
-        ge=1,
-        le=65535,
-        description="the broker's port; default 8883 with tls, else 1883",
-    )
     tls: CertificateSettings | None = Field(default=None, description="encrypt the connection; none on loopback only")
     topic: str = Field(default="charging/+/status", min_length=1, description="topic filter of the messages")
-    username: str | None = Field(default=None, description="user name at the broker")
-    password_file: Path | None = Field(default=None, description="file that holds the user's password")
     client_id: str = Field(default="stadtfunk-charging", min_length=1, description="fixed id, no other client's")
     mqtt_version: Literal["3.1.1", "5"] = Field(default="5", description="the protocol to speak")
     keepalive: int = Field(default=30, ge=1, le=65535, description="seconds between signs of life")
-
-    def read_password(self) -> SecretStr | None:
-        """The password; None without a file.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        path = self.password_file
-        return None if path is None else SecretStr(path.read_text(encoding="utf-8").rstrip("\r\n"))
 
 
 class StatusWebhookSettings(MessagesSettings):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from alerts.charging.exchange import SERVER_ERROR, SourceError, ask
-from alerts.charging.settings import CertificateSettings
+from alerts.connection_settings import CertificateSettings
 from alerts.outgoing import Request
 from config.settings import Settings
 from stadtfunk.doctor.broker import mend_of

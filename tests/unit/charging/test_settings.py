@@ -11,7 +11,7 @@ OPERATOR = {"versions_url": "https://cpo.example/ocpi/versions", "token_file": "
 
 def warnings(charging, **portal):
     settings = Settings(charging=ChargingSettings.model_validate(charging), portal=PortalSettings(**portal))
-    return [one for one in settings.warnings if one.startswith("charging")]
+    return [one for one in settings.warnings if "charging" in one]
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ def warnings(charging, **portal):
     [
         ({}, {}, ""),
         ({"mqtt": {"depot": {}}}, {}, ""),
-        ({"webhooks": {"depot": {"token_file": "token"}}}, {}, "portal.enabled"),
-        ({"public_url": "https://a.example", "ocpi": {"cpo": OPERATOR}}, {}, "portal.enabled"),
+        ({"webhooks": {"depot": {"token_file": "token"}}}, {}, "portal.enabled: "),
+        ({"public_url": "https://a.example", "ocpi": {"cpo": OPERATOR}}, {}, "portal.enabled: "),
         (
             {"public_url": "https://a.example", "ocpi": {"cpo": OPERATOR}},
             {"enabled": True, "public_url": "https://b.example"},
-            "portal.public_url",
+            "portal.public_url: ",
         ),
         (
             {"public_url": "https://a.example", "ocpi": {"cpo": OPERATOR}},
@@ -36,7 +36,7 @@ def warnings(charging, **portal):
 def test_what_cannot_work_is_told(charging, portal, told):
     found = warnings(charging, **portal)
     assert len(found) == bool(told)
-    assert told in "".join(found)
+    assert "".join(found).startswith(told)
 
 
 def test_hosts_of_an_operator():
