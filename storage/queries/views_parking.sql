@@ -16,6 +16,11 @@ WHERE a.kind = 'bay'
 -- What each bay was, cut at midnight, for the last 400 days; ask for a span of `day`, then only that is computed.
 -- free, charging, idle (occupied, nobody charges), occupied (whether somebody charges is not known, or which of a
 -- group's cars does), down (nobody can charge), unknown (no message of the sensor for too long).
+WITH served AS MATERIALIZED (
+    SELECT DISTINCT p.pool, l.evse_id, l.valid_from, l.valid_to
+    FROM stadtfunk.bay_pool AS p
+    JOIN stadtfunk.bay_evse AS l ON l.asset_id = p.asset_id
+)
 SELECT t.day, t.date, x.station, x.station_name, x.district, x.bay, x.bay_name, x.state, x.begins_at, x.ends_at,
     extract(epoch FROM x.ends_at - x.begins_at)::double precision AS seconds
 FROM (
@@ -24,12 +29,13 @@ FROM (
     FROM generate_series(
         date_trunc('day', now() AT TIME ZONE {zone}) - interval '400 days', now() AT TIME ZONE {zone}, interval '1 day'
     ) AS g (local)
+    OFFSET 0  -- else the bounds of a day are computed again for every row below
 ) AS t
 CROSS JOIN LATERAL (
     WITH point AS (
-        SELECT DISTINCT p.pool, l.evse_id, greatest(l.valid_from, t.day) AS low, least(l.valid_to, t.next) AS high
-        FROM stadtfunk.bay_pool AS p
-        JOIN stadtfunk.bay_evse AS l ON l.asset_id = p.asset_id AND l.valid_from < t.next AND l.valid_to > t.day
+        SELECT DISTINCT l.pool, l.evse_id, greatest(l.valid_from, t.day) AS low, least(l.valid_to, t.next) AS high
+        FROM served AS l
+        WHERE l.valid_from < t.next AND l.valid_to > t.day
     ), message AS (
         SELECT p.asset_id, p.pool, m.observed_at, m.occupied,
             least(lead(m.observed_at) OVER w, m.observed_at + {occupancy_stale}, t.next, b.valid_to) AS ends,
@@ -96,17 +102,13 @@ CROSS JOIN LATERAL (
         WHERE s.status NOT IN ('UNKNOWN', 'OUT_OF_SERVICE')
     ), step AS (
         -- how each count changes, and when: of the bay itself (known, taken), of its pool (taken_all and so on)
-        SELECT n.asset_id, v.at, v.n AS known, v.n * n.occupied::integer AS taken, 0 AS taken_all, 0 AS reported, 0 AS in_use,
-            0 AS down, 0 AS points
-        FROM sighting AS n
-        CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
-        WHERE n.begins < n.ends
-        UNION ALL
-        SELECT p.asset_id, v.at, 0, 0, v.n, 0, 0, 0, 0
+        SELECT p.asset_id, v.at, v.n * (p.asset_id = n.asset_id)::integer AS known,
+            v.n * (p.asset_id = n.asset_id AND n.occupied)::integer AS taken, v.n * n.occupied::integer AS taken_all,
+            0 AS reported, 0 AS in_use, 0 AS down, 0 AS points
         FROM sighting AS n
         JOIN stadtfunk.bay_pool AS p ON p.pool = n.pool
         CROSS JOIN LATERAL (VALUES (n.begins, 1), (n.ends, -1)) AS v (at, n)
-        WHERE n.occupied AND n.begins < n.ends
+        WHERE n.begins < n.ends AND (n.occupied OR p.asset_id = n.asset_id)
         UNION ALL
         SELECT p.asset_id, v.at, 0, 0, 0, v.n, v.n * n.in_use::integer, v.n * n.down::integer, 0
         FROM piece AS n
