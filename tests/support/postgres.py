@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -79,15 +79,17 @@ class PostgresServer(EmbeddedPostgres):
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """SIGSTOP every process of the server during the block: TCP lives, nothing answers."""
-        stopped = self.processes()
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        found = self.processes()
         try:
+            self._all(found, signal.SIGSTOP)
             yield
         finally:
-            for pid in stopped:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            self._all(found, signal.SIGCONT)
+
+    def _all(self, pids: Iterable[int], how: signal.Signals) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # a connection ended by itself meanwhile
+                os.kill(pid, how)
 
     @contextmanager
     def locked_table(self, database: str, table: str) -> Iterator[None]:
