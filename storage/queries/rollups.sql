@@ -170,6 +170,7 @@ JOIN (
     SELECT b.device_id, b.subject, b.channel, b.valid_from, b.valid_to, a.district
     FROM stadtfunk.asset_device AS b
     JOIN stadtfunk.asset AS a ON a.id = b.asset_id AND a.district <> ''
+    OFFSET 0  -- else every part is joined twice: to its binding, then to the asset
 ) AS b ON {same_source} AND b.valid_from <= r.bucket AND (b.valid_to = 'infinity' OR b.valid_to >= {bucket_end})
 
 -- name: names

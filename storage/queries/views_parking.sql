@@ -16,7 +16,9 @@ WHERE a.kind = 'bay'
 -- What each bay was, cut at midnight, for the last 400 days; ask for a span of `day`, then only that is computed.
 -- free, charging, idle (occupied, nobody charges), occupied (whether somebody charges is not known, or which of a
 -- group's cars does), down (nobody can charge), unknown (no message of the sensor for too long).
-WITH served AS MATERIALIZED (
+WITH bay AS MATERIALIZED (  -- else stations are looked up again for every row below
+    SELECT p.asset_id, p.bay, p.bay_name, p.station, p.station_name, p.district, p.pool FROM stadtfunk.bay_pool AS p
+), served AS MATERIALIZED (
     SELECT DISTINCT p.pool, l.evse_id, l.valid_from, l.valid_to
     FROM stadtfunk.bay_pool AS p
     JOIN stadtfunk.bay_evse AS l ON l.asset_id = p.asset_id
@@ -149,7 +151,7 @@ CROSS JOIN LATERAL (
     SELECT p.station, p.station_name, p.district, p.bay, p.bay_name, c.state, c.at AS begins_at,
         coalesce(lead(c.at) OVER (PARTITION BY c.asset_id ORDER BY c.at), t.next) AS ends_at
     FROM changed AS c
-    JOIN stadtfunk.bay_pool AS p ON p.asset_id = c.asset_id
+    JOIN bay AS p ON p.asset_id = c.asset_id
     WHERE c.state IS DISTINCT FROM c.before
 ) AS x
 
