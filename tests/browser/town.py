@@ -120,11 +120,16 @@ class Town:
         )
         return dict(zip(names, rows[0], strict=True)) if rows else {}
 
+    async def is_judged(self, key: str) -> bool:
+        """True when the case of a bay rests on everything that its sensor said."""
+        query = "SELECT 1 FROM alert WHERE subject = %s AND evidence @? %s::jsonpath"
+        return bool(await self.rows(query, key, f"$.uplinks[*] ? (@.f_cnt == {self.f_cnt[key]})"))
+
     async def events(self, number: str) -> list[str]:
-        """The kinds of everything that happened to a case."""
+        """The kinds of what happened to a case; updates depend on when the engine looked."""
         rows = await self.rows(
             "SELECT e.kind FROM alert_event e JOIN alert a ON a.id = e.alert_id WHERE a.number = %s"
-            " ORDER BY e.position",
+            " AND e.kind <> 'updated' ORDER BY e.position",
             number,
         )
         return [str(row[0]) for row in rows]
