@@ -16,11 +16,8 @@ SOON = 60.0
 
 
 async def opened(town, key: str) -> str:
-    """Wait until the engine has opened a case of a bay and knows the car's last message; the number of the case."""
+    """Wait until the engine has opened a case of a bay; its number."""
     await until(town, key, state="open")
-    async with asyncio.timeout(SOON):
-        while not await town.is_judged(key):
-            await asyncio.sleep(0.05)
     return str((await town.case(key))["number"])
 
 

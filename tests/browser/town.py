@@ -84,9 +84,14 @@ class Town:
                 await self.sees(key, False, minute, port=HEARTBEAT)
 
     async def parks(self, key: str, minutes_ago: float = 40) -> None:
-        """A car stands there since then; the heartbeat after it says so, too."""
-        await self.sees(key, True, -minutes_ago)
-        await self.sees(key, True, -minutes_ago / 2, port=HEARTBEAT)
+        """A car stands there since then; the heartbeat after it says so, too.
+
+        The engine, which begins every look with the bays, waits until both are stored: it judges them together.
+        """
+        async with self.connection.transaction():
+            await self.connection.execute("LOCK TABLE asset IN ACCESS EXCLUSIVE MODE")
+            await self.sees(key, True, -minutes_ago)
+            await self.sees(key, True, -minutes_ago / 2, port=HEARTBEAT)
 
     async def leaves(self, key: str, minutes_ago: float = 1) -> None:
         """The car drove away; the message of it arrives now."""
@@ -120,16 +125,11 @@ class Town:
         )
         return dict(zip(names, rows[0], strict=True)) if rows else {}
 
-    async def is_judged(self, key: str) -> bool:
-        """True when the case of a bay rests on everything that its sensor said."""
-        query = "SELECT 1 FROM alert WHERE subject = %s AND evidence @? %s::jsonpath"
-        return bool(await self.rows(query, key, f"$.uplinks[*] ? (@.f_cnt == {self.f_cnt[key]})"))
-
     async def events(self, number: str) -> list[str]:
-        """The kinds of what happened to a case; updates depend on when the engine looked."""
+        """The kinds of everything that happened to a case."""
         rows = await self.rows(
             "SELECT e.kind FROM alert_event e JOIN alert a ON a.id = e.alert_id WHERE a.number = %s"
-            " AND e.kind <> 'updated' ORDER BY e.position",
+            " ORDER BY e.position",
             number,
         )
         return [str(row[0]) for row in rows]

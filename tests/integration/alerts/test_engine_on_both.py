@@ -65,7 +65,7 @@ async def judge(connection: Connection) -> None:
 
 async def work(connection: Connection) -> None:
     """What an officer does with the cases."""
-    for number, entry in enumerate(sorted(await open_cases(connection), key=lambda one: (one.subject, one.opened_at))):
+    for number, entry in enumerate(sorted(await open_cases(connection), key=lambda one: one.subject)):
         await act(connection, entry.number, Wish(action=Action.ACKNOWLEDGE, actor="demo"), now=NOW + 9 * HOUR)
         if number == 0:
             wish = Wish(action=Action.CLOSE, actor="demo", outcome=Outcome.KEIN_FAHRZEUG)
