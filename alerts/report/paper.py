@@ -13,6 +13,11 @@ MARGIN: Final = 18.0
 WIDTH: Final = 210 - 2 * MARGIN
 BOTTOM: Final = 297 - 20.0
 PADDING: Final = 1.5
+GAP: Final = 2.5
+"""Between the texts of two columns."""
+LINE: Final = 4.4
+ABOVE: Final = 0.9
+"""Height of a line of wrapped text, and the room above and below the lines of a row."""
 
 Color = tuple[int, int, int]
 
@@ -175,47 +180,45 @@ class Paper(TaggedPDF):
         self.make_room(height * 3)
         self._titles(columns, height)
         for number, row in enumerate(rows):
-            if self.get_y() + height > BOTTOM:
-                self.add_page()
-                self._titles(columns, height)
-            self.write_in(9)
+            self._begin_row(columns, height, titles=height)
             with self.tagged(Tag.TEXT, alt=_spoken(columns, row)):
                 self._row(columns, row, height, shaded=number % 2 == 1)
         self.ln(2)
 
-    def listing(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, height: float = 4.4) -> None:
-        """Rows of texts of any length, each as high as its longest cell; the titles come again on every page.
-
-        Args:
-            height: of a line.
-        """
-        self.make_room(height * 6)
-        self._titles(columns, height + 1.8)
+    def listing(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """Rows of texts of any length, each as high as its longest cell; the titles come again on every page."""
+        titles = LINE + 2 * ABOVE
+        self.make_room(LINE * 6)
+        self._titles(columns, titles)
         self.write_in(9)
         for row in rows:
             cells = [self._lines(text, width) for text, width in zip(row, self._widths(columns), strict=True)]
-            needs = height * max(map(len, cells)) + 1.8
-            if self.get_y() + needs > BOTTOM:
-                self.add_page()
-                self._titles(columns, height + 1.8)
-                self.write_in(9)
+            needs = LINE * max(map(len, cells)) + 2 * ABOVE
+            self._begin_row(columns, needs, titles=titles)
             top = self.get_y()
             with self.tagged(Tag.TEXT, alt=_spoken(columns, row)):
-                self._wrapped(columns, cells, height)
+                self._wrapped(columns, cells)
             self.line(MARGIN, top + needs, MARGIN + WIDTH, top + needs)
             self.set_xy(MARGIN, top + needs)
         self.ln(2)
 
-    def _wrapped(self, columns: Sequence[Column], cells: Sequence[Sequence[str]], height: float) -> None:
-        left, top = MARGIN + PADDING, self.get_y() + 0.9
+    def _begin_row(self, columns: Sequence[Column], needs: float, *, titles: float) -> None:
+        """On the next page, below titles of this height, where it does not fit."""
+        if self.get_y() + needs > BOTTOM:
+            self.add_page()
+            self._titles(columns, titles)
+        self.write_in(9)
+
+    def _wrapped(self, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
+        left, top = MARGIN + PADDING, self.get_y() + ABOVE
         for lines, width in zip(cells, self._widths(columns), strict=True):
             for number, line in enumerate(lines):
-                self.set_xy(left, top + number * height)
-                self.cell(width, height, line)
+                self.set_xy(left, top + number * LINE)
+                self.cell(width, LINE, line)
             left += width
 
     def _lines(self, text: str, width: float) -> Sequence[str]:
-        lines = self.multi_cell(width - 2.5, 4, text, align="L", dry_run=True, output="LINES")
+        lines = self.multi_cell(width - GAP, LINE, text, align="L", dry_run=True, output="LINES")
         assert isinstance(lines, list)
         return lines or [""]
 
@@ -239,7 +242,7 @@ class Paper(TaggedPDF):
             self.rect(MARGIN, self.get_y(), WIDTH, height, style="F")
         self.set_x(MARGIN + PADDING)
         for column, text, width in zip(columns, row, self._widths(columns), strict=True):
-            self.cell(width, height, self.fitting(text, width - 2.5), align="R" if column.right else "L")
+            self.cell(width, height, self.fitting(text, width - GAP), align="R" if column.right else "L")
         self.ln(height)
 
 
