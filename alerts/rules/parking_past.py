@@ -9,6 +9,7 @@ not hold are disproved. Work goes on after a crash where it was.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from alerts.calendar import Calendar
 from alerts.model import Disproof, Finding, Findings
@@ -93,16 +94,17 @@ class ParkingPast:
         if not rows:
             return None
         await self._teller.renew(connection)
-        first = rows[0][0]
-        hours = [row for row in rows if row[0] < first + _STRETCH]
-        span = Span(first, hours[-1][0] + _HOUR)
+        logged = list(map(_LateHour._make, rows))
+        first = logged[0].hour
+        hours = [one for one in logged if one.hour < first + _STRETCH]
+        span = Span(first, hours[-1].hour + _HOUR)
         cursor = await connection.execute(_QUERIES["bays_that_spoke"], {"start": span.start, "end": span.end})
         keys = {row[0] for row in await cursor.fetchall()} & self._teller.sites.keys()
-        if not any(messages for _, _, messages, _ in hours):
-            evses = {evse for *_, several in hours for evse in several}
+        if not any(one.has_messages for one in hours):
+            evses = {evse for one in hours for evse in one.evses}
             keys = {key for key in keys if not evses.isdisjoint(self._teller.sites[key].station_evses)}
         sites = with_stations(self._teller.sites, keys)
-        return _Late(span, [one for _, ids, *_ in hours for one in ids], list(portions(sites, _BAYS_AT_ONCE)))
+        return _Late(span, [entry for one in hours for entry in one.ids], list(portions(sites, _BAYS_AT_ONCE)))
 
     async def _told_again(
         self, connection: Connection, sites: Sequence[Site], span: Span, now: datetime
@@ -137,12 +139,34 @@ class ParkingPast:
         }
         rows = await (await connection.execute(_QUERIES["alerts_between"], values)).fetchall()
         names = {(one.subject, one.occurrence) for one in found}
-        others = [row for row in rows if row[4] or (row[0], row[1]) not in names]  # those of a name get its end
-        return [one for one in found if not any(_repeats(one, *row[:4]) for row in others)]
+        raised = map(_Raised._make, rows)
+        others = [
+            one for one in raised if one.outcome or (one.subject, one.occurrence) not in names
+        ]  # they get its end
+        return [one for one in found if not any(_repeats(one, other) for other in others)]
 
     def _findings(self, found: Sequence[Finding], start: datetime, next_due: datetime | None = None) -> Findings:
         """Nothing follows from what is absent here: no subject counts as looked at."""
         return Findings(self.name, self.version, tuple(found), frozenset(), start, True, next_due)
+
+
+class _LateHour(NamedTuple):
+    """An hour of which something is late: entries of the log, whether they are of bays' messages, else whose status."""
+
+    hour: datetime
+    ids: Sequence[int]
+    has_messages: bool
+    evses: Sequence[str]
+
+
+class _Raised(NamedTuple):
+    """An alert that stands."""
+
+    subject: str
+    occurrence: str
+    since: datetime
+    closed_at: datetime | None
+    outcome: str
 
 
 @dataclass(slots=True)
@@ -170,7 +194,7 @@ def _going_on(stories: Sequence[BayStory], span: Span) -> set[str]:
     }
 
 
-def _repeats(one: Finding, subject: str, occurrence: str, since: datetime, closed_at: datetime | None) -> bool:
+def _repeats(one: Finding, other: _Raised) -> bool:
     assert one.ended is not None
-    overlaps = since < one.ended.at and (closed_at is None or closed_at > one.since)
-    return subject == one.subject and occurrence != one.occurrence and overlaps
+    overlaps = other.since < one.ended.at and (other.closed_at is None or other.closed_at > one.since)
+    return other.subject == one.subject and other.occurrence != one.occurrence and overlaps
