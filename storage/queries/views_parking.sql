@@ -128,7 +128,8 @@ CROSS JOIN LATERAL (
     ), counted AS (
         SELECT s.asset_id, s.at, sum(sum(s.known)::integer) OVER w AS known, sum(sum(s.taken)::integer) OVER w AS taken,
             sum(sum(s.taken_all)::integer) OVER w AS taken_all, sum(sum(s.reported)::integer) OVER w AS reported,
-            sum(sum(s.in_use)::integer) OVER w AS in_use, sum(sum(s.down)::integer) OVER w AS down, sum(sum(s.points)::integer) OVER w AS points
+            sum(sum(s.in_use)::integer) OVER w AS in_use, sum(sum(s.down)::integer) OVER w AS down,
+            sum(sum(s.points)::integer) OVER w AS points
         FROM step AS s
         WHERE s.at < t.next
         GROUP BY s.asset_id, s.at
